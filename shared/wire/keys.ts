@@ -1,0 +1,31 @@
+import type { AgentId, BootId, JobId, RunId, UnitId } from '../ids.ts';
+
+/** Every object key, in one place (DESIGN §4). Numbers are padded so that byte order is number order. */
+const padded = (n: number): string => String(n).padStart(10, '0');
+
+export const specKey = (job: JobId): string => `jobs/${job}/spec.json`;
+export const itemsKey = (job: JobId): string => `jobs/${job}/items.ndjson`;
+export const cancelKey = (job: JobId): string => `jobs/${job}/cancel.json`;
+export const inputKey = (sha256: string): string => `inputs/${sha256}`;
+export const resultPrefix = (job: JobId, index: number, run: RunId): string =>
+  `results/${job}/${index}/${run}/`;
+export const logKey = (
+  at: { job: JobId; index: number; run: RunId },
+  stream: 'stdout' | 'stderr',
+  number: number,
+): string => `logs/${at.job}/${at.index}/${at.run}/${stream}.${padded(number)}`;
+export const segmentPrefix = (pool: string, agent: AgentId, boot: BootId): string =>
+  `segments/${pool}/${agent}/${boot}/`;
+export const segmentKey = (pool: string, agent: AgentId, boot: BootId, number: number): string =>
+  `${segmentPrefix(pool, agent, boot)}${padded(number)}.ndjson`;
+export const verdictKey = (epoch: number, number: number): string =>
+  `verdicts/${padded(epoch)}/${padded(number)}.ndjson`;
+export const claimKey = (unit: UnitId): string => `claims/${unit}`;
+export const controlKey = (pool: string): string => `control/${pool}.json`;
+export const agentLogKey = (pool: string, agent: AgentId, number: number): string =>
+  `agents/${pool}/${agent}.log/${padded(number)}`;
+export const EPOCH_KEY = 'coordinator/epoch.json';
+
+export const unitsQueue = (ns: string, pool: string): string => `${ns}-${pool}-units`;
+export const eventsQueue = (ns: string, pool: string): string => `${ns}-${pool}-events`;
+export const deadQueue = (ns: string, pool: string): string => `${ns}-${pool}-dead`;
