@@ -16,6 +16,17 @@ export const fileInputSchema = z.object({
   executable: z.boolean().default(false),
   /** Unpack the archive (tar, tar.gz) into the directory `to` in place of putting it there as a file. */
   unpack: z.boolean().default(false),
+  /** Where the bytes are when not at `inputs/<sha256>`: an output of an upstream task, in the same store. */
+  key: z.string().min(1).optional(),
+});
+
+/** Committed outputs of an upstream job, brought as inputs: of the same index under `by: tasks`, else of every task. */
+export const upstreamInputSchema = z.object({
+  /** A job this one depends on (same id as in `depends`). */
+  job: z.string().min(1),
+  glob: z.string().min(1),
+  /** Directory inside the work directory. Of every task: `<to>/<index>/<path>`; of one: `<to>/<path>`. */
+  to: z.string().default('.'),
 });
 
 export const outputSchema = z.object({
@@ -91,6 +102,7 @@ export const jobSpecSchema = z.object({
   stdin: z.union([z.object({ text: z.string() }), z.object({ path: z.string() })]).nullable().default(null),
   env: z.record(z.string(), z.string()).default({}),
   inputs: z.array(fileInputSchema).default([]),
+  upstreamInputs: z.array(upstreamInputSchema).default([]),
   outputs: z.array(outputSchema).default([]),
 
   resources: z.object({
@@ -138,6 +150,7 @@ export const taskParamsSchema = z.object({
 export type JobSpec = z.infer<typeof jobSpecSchema>;
 export type TaskParams = z.infer<typeof taskParamsSchema>;
 export type FileInput = z.infer<typeof fileInputSchema>;
+export type UpstreamInput = z.infer<typeof upstreamInputSchema>;
 export type OutputRule = z.infer<typeof outputSchema>;
 export type RetryRule = z.infer<typeof retryRuleSchema>;
 export type Matrix = z.infer<typeof matrixSchema>;

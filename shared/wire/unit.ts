@@ -30,6 +30,8 @@ export const unitBodySchema = z.object({
         index: z.number().int().nonnegative(),
         attempt: brand<AttemptId>(z.string().min(1).max(32)),
         params: taskParamsSchema.optional(),
+        /** Where the params are when they are too big for the message (claim check). */
+        paramsAt: z.object({ key: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
       }),
     )
     .min(1),

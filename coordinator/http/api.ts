@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import { jobSpecSchema, taskParamsSchema } from '../../shared/job-spec.ts';
+import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
+
+/**
+ * What the API takes and gives, as zod schemas: the server validates and documents with them, the CLI gets its types.
+ *
+ *   POST   /v1/jobs                      submitBody → submitReply            (201; 200 when the idempotency key was known)
+ *   GET    /v1/jobs?state=&label=&name=&limit=&after=      → {jobs: jobView[], next?}     newest first
+ *   GET    /v1/jobs/:job                 → jobView           (:job is an id, a unique prefix of one, or `last`)
+ *   GET    /v1/jobs/:job/spec            → JobSpec
+ *   GET    /v1/jobs/:job/wait?timeoutMs= → jobView           answers when the job is over, or when the time is
+ *   POST   /v1/jobs/:job/cancel          cancelBody → {cancelled: n}
+ *   POST   /v1/jobs/:job/release         → jobView           (a held job)
+ *   POST   /v1/jobs/:job/retry           retryBody → submitReply
+ *   GET    /v1/jobs/:job/events?after=&follow=  → {events: jobEvent[]}; with follow=1 NDJSON until the job is over
+ *   GET    /v1/jobs/:job/tasks?state=&limit=&after=        → {tasks: taskView[], next?}   by index
+ *   GET    /v1/jobs/:job/tasks/:index    → taskView with attempts
+ *   GET    /v1/jobs/:job/tasks/:index/explain → explanation;   GET /v1/jobs/:job/explain → explanation of the job
+ *   GET    /v1/jobs/:job/tasks/:index/logs/:stream?attempt=  → the bytes;  header `x-clobi-complete: 1` when nothing will follow
+ *   GET    /v1/jobs/:job/outputs?after=&limit=  → {outputs: outputView[], next?}
+ *   GET    /v1/objects/*                 → the bytes of a committed output or log (only keys a committed outcome names)
+ *   POST   /v1/jobs/:job/follow          {on: boolean} → {}   agents upload log chunks while tasks run
+ *   POST   /v1/inputs/missing            {sha256: string[]} → {missing: string[]}
+ *   PUT    /v1/inputs/:sha256            bytes → {sha256, sizeBytes}   (422 when the hash differs)
+ *   GET    /v1/agents · POST /v1/agents/:agent/drain        → {agents: agentView[]}
+ *   GET    /v1/pools                     → {pools: poolView[]}
+ *   GET    /v1/status                    → statusView;   GET /healthz (no token) · GET /metrics · GET /openapi.json
+ *
+ * Every call but /healthz and /openapi.json carries `authorization: Bearer <token>`. An error is
+ * `{error: {code, message, context}}` with the HTTP status of its code (shared/errors.ts).
+ */
+const time = z.number().int().describe('milliseconds since 1970');
+
+export const submitBody = z.object({ spec: jobSpecSchema, items: z.array(taskParamsSchema).optional() });
+export const submitReply = z.object({ job: z.string(), tasks: z.number().int(), created: z.boolean() });
+export const cancelBody = z.object({ tasks: z.array(z.number().int()).optional(), reason: z.string().max(500).optional() });
+export const retryBody = z.object({
+  /** Which tasks; `failed` takes failed, lost and cancelled-by-failFast ones. */
+  select: z.union([z.literal('failed'), z.array(z.number().int()).min(1)]),
+  /** Changes to the spec, e.g. more memory. */
+  resources: z.object({ cpus: z.number().positive().optional(), memoryBytes: z.number().int().positive().optional() }).optional(),
+  idempotencyKey: z.string().optional(),
+});
+
+export const jobView = z.object({
+  id: z.string(),
+  name: z.string(),
+  owner: z.string(),
+  labels: z.record(z.string(), z.string()),
+  priority: z.number(),
+  state: z.enum(JOB_STATES),
+  tasks: z.number().int(),
+  counts: z.record(z.enum(TASK_STATES), z.number().int()),
+  submittedAt: time,
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  /** Mean run time of its tasks so far, and the expected end of the job; null while unknown. */
+  meanTaskMs: z.number().nullable(),
+  expectedEndAt: time.nullable(),
+  cancelReason: z.string().nullable(),
+  retryOf: z.string().nullable(),
+  retriedBy: z.array(z.string()),
+  held: z.boolean(),
+});
+
+export const attemptView = z.object({
+  attempt: z.string(),
+  unit: z.string(),
+  pool: z.string(),
+  agent: z.string().nullable(),
+  run: z.string().nullable(),
+  /** `superseded`: it came to an end that no longer counted. */
+  result: z.enum(['open', 'succeeded', 'failed', 'lost', 'cancelled', 'returned', 'superseded']),
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  dispatchedAt: time,
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+});
+
+export const taskView = z.object({
+  id: z.string(),
+  job: z.string(),
+  index: z.number().int(),
+  state: z.enum(TASK_STATES),
+  failures: z.number().int(),
+  losses: z.number().int(),
+  attempt: z.string().nullable(),
+  run: z.string().nullable(),
+  agent: z.string().nullable(),
+  pool: z.string().nullable(),
+  readyAt: time.nullable().describe('end of the backoff'),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  outputs: z.number().int().describe('number of committed output files'),
+  attempts: z.array(attemptView).optional(),
+});
+
+export const jobEvent = z.object({
+  seq: z.number().int(),
+  at: time,
+  type: z.string(),
+  task: z.number().int().nullable(),
+  text: z.string(),
+});
+
+export const explanation = z.object({
+  /** One sentence. */
+  summary: z.string(),
+  /** The reasoning, most important first. */
+  reasons: z.array(z.object({ code: z.string(), text: z.string() })),
+  /** Per pool: may it run there, and if not, which requirements rule it out. */
+  pools: z.array(z.object({ pool: z.string(), eligible: z.boolean(), ruledOutBy: z.array(z.string()) })),
+  queuePosition: z.number().int().nullable(),
+  nextTryAt: time.nullable(),
+});
+
+export const outputView = z.object({
+  index: z.number().int(),
+  run: z.string(),
+  path: z.string(),
+  key: z.string(),
+  sizeBytes: z.number().int(),
+  sha256: z.string(),
+});
+
+export const agentView = z.object({
+  agent: z.string(),
+  pool: z.string(),
+  boot: z.string(),
+  state: z.enum(['live', 'draining', 'silent', 'gone']),
+  host: z.string(),
+  pid: z.number().int(),
+  arch: z.string(),
+  version: z.string(),
+  isolation: z.string(),
+  slots: z.number().int(),
+  cpus: z.number(),
+  memoryBytes: z.number(),
+  gpus: z.number().int(),
+  labels: z.record(z.string(), z.string()),
+  running: z.number().int(),
+  units: z.number().int().describe('units it claims'),
+  lastHeardAt: time,
+  rejected: z.number().int().describe('messages it refused as no unit of ours'),
+});
+
+export const poolView = z.object({
+  pool: z.string(),
+  provider: z.string(),
+  agents: z.number().int(),
+  slots: z.number().int(),
+  labels: z.record(z.string(), z.string()),
+  outstandingTasks: z.number().int(),
+  outstandingUnits: z.number().int(),
+  queueDepth: z.number().int().nullable(),
+});
+
+export const statusView = z.object({
+  version: z.string(),
+  epoch: z.number().int(),
+  startedAt: time,
+  pid: z.number().int(),
+  home: z.string(),
+  tasks: z.record(z.enum(TASK_STATES), z.number().int()),
+  jobs: z.number().int(),
+});
+
+export type SubmitBody = z.infer<typeof submitBody>;
+export type SubmitReply = z.infer<typeof submitReply>;
+export type CancelBody = z.infer<typeof cancelBody>;
+export type RetryBody = z.infer<typeof retryBody>;
+export type JobView = z.infer<typeof jobView>;
+export type AttemptView = z.infer<typeof attemptView>;
+export type TaskView = z.infer<typeof taskView>;
+export type JobEvent = z.infer<typeof jobEvent>;
+export type Explanation = z.infer<typeof explanation>;
+export type OutputView = z.infer<typeof outputView>;
+export type AgentView = z.infer<typeof agentView>;
+export type PoolView = z.infer<typeof poolView>;
+export type StatusView = z.infer<typeof statusView>;

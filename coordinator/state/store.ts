@@ -1,0 +1,169 @@
+import type { AgentId, BootId, JobId, UnitId } from '../../shared/ids.ts';
+import type { Dependency, JobSpec, TaskParams } from '../../shared/job-spec.ts';
+import type { TaskCounts } from '../../shared/task-state.ts';
+import type { EventBatch, Outcome } from '../../shared/wire/event.ts';
+import type { Verdict } from '../../shared/wire/verdict.ts';
+
+/**
+ * The coordinator's state: everything the services ask of it, each call one transaction (calls inside
+ * `transaction` join it). Synchronous: SQLite answers in microseconds, and a decision and its record are never apart.
+ *
+ * A task has a row only once something happened to it. Tasks of a job without a row are its *rest*: all in one
+ * state (`ready`, `blocked` or `cancelled`), so that a million tasks are submitted, counted and cancelled at the cost of one.
+ */
+export interface Store extends JobState, DispatchState, JudgeState, LivenessState, VerdictState {
+  transaction<T>(work: () => T): T;
+  /** The epoch of this coordinator's life (R11); 0 before the first start. */
+  epoch(): number;
+  setEpoch(epoch: number): void;
+  close(): void;
+}
+
+export interface NewJob {
+  id: JobId;
+  spec: JobSpec;
+  specSha256: string;
+  items: readonly TaskParams[] | null;
+  submittedAt: number;
+}
+
+export interface JobState {
+  /** R1, first step: the row, not yet acknowledged nor dispatched. A known idempotency key (per owner) gives that job's id. */
+  stageJob(job: NewJob): { job: JobId; created: boolean; acknowledged: boolean };
+  /** R1, last step, after the spec object is durable: the job may be seen and dispatched. Idempotent. */
+  acknowledgeJob(job: JobId, now: number): void;
+  /** Staged jobs of a former life: their spec is put again and they are acknowledged. */
+  stagedJobs(): NewJob[];
+  releaseJob(job: JobId, now: number): void;
+  spec(job: JobId): JobSpec | undefined;
+  /** Parameters of one task: from the matrix, the items, or none. */
+  params(job: JobId, index: number): TaskParams | undefined;
+  /** R8: ends all open tasks (or those named) as cancelled. Returns how many; the units to revoke follow from `revokes`. */
+  cancel(job: JobId, tasks: readonly number[] | null, reason: string, now: number): number;
+  /** Tasks whose `timeout.queue` has passed without a start end as cancelled. Returns how many. */
+  cancelOverdue(now: number): number;
+}
+
+/** A job that has ready tasks, as the planner sees it. */
+export interface JobCandidate {
+  job: JobId;
+  owner: string;
+  priority: number;
+  /** Submission order. */
+  seq: number;
+  spec: JobSpec;
+  ready: number;
+  /** Dispatched or running now; for `maxParallel` and fair share. */
+  outstanding: number;
+  /** Mean run time so far in ms; null before the first outcome. */
+  meanMs: number | null;
+  /** Outcomes that mean is made of. */
+  samples: number;
+}
+
+export interface PoolLoad {
+  pool: string;
+  outstandingTasks: number;
+  outstandingUnits: number;
+  /** Estimated work of the outstanding tasks, in ms of one slot; tasks of unknown length count as `unknownMs` each. */
+  outstandingMs: number;
+  slots: number;
+  liveAgents: number;
+}
+
+export interface UnitRow {
+  unit: UnitId;
+  pool: string;
+  job: JobId;
+  tasks: { index: number; attempt: number }[];
+  createdAt: number;
+  notAfter: number;
+  /** True for `retry.lost: 0`: marked sent before the send (R2). */
+  markFirst: boolean;
+}
+
+export interface DispatchState {
+  /** Backoffs that are over become ready. Returns how many, and when the next one ends. */
+  endBackoffs(now: number): { ended: number; nextAt: number | null };
+  /** At most `limit` jobs with ready tasks, not held, by priority then submission. */
+  candidates(limit: number): JobCandidate[];
+  load(pool: string, unknownMs: number): PoolLoad;
+  /** R2: picks ready tasks of the job (lowest index first), raises their attempts, writes one unit row per size. One transaction. */
+  createUnits(order: { job: JobId; pool: string; sizes: readonly number[]; now: number; notAfter: number }): UnitRow[];
+  /** The outbox: rows neither sent nor void that have an open task of theirs, oldest first. */
+  unsentUnits(pool: string, limit: number): UnitRow[];
+  markSent(units: readonly UnitId[], now: number): void;
+}
+
+/** What one application of events changed: which services to wake, what to count. */
+export interface Applied {
+  committed: number;
+  superseded: number;
+  failures: number;
+  losses: number;
+  /** A terminal state waits for its verdict export. */
+  verdicts: boolean;
+  /** Tasks became ready, capacity was freed, or an agent appeared. */
+  dispatchable: boolean;
+  /** Segments named by events that carry no outcomes: read them and call `commit`. */
+  segmentsToRead: string[];
+  /** Units to revoke changed. */
+  revokes: boolean;
+}
+
+export interface JudgeState {
+  /** Applies event batches in one transaction (hello, heartbeat, started, outcome, returned, …). Idempotent (R5). */
+  apply(batches: readonly EventBatch[], now: number): Applied;
+  /** Commits outcomes read from segments (R5, R7). Idempotent. */
+  commit(outcomes: readonly Outcome[], now: number): Applied;
+}
+
+export interface VoidCandidate {
+  unit: UnitId;
+  pool: string;
+  /** Everyone who ever claimed it: their segments are read before the void (R7). */
+  claimants: { agent: AgentId; boot: BootId }[];
+  why: 'returned' | 'silent' | 'unclaimed';
+}
+
+export interface LivenessState {
+  /** Ends the claims of boots not heard since `silentSince` (ms). The caller has made sure we were listening (R7). */
+  endSilentBoots(pool: string, silentSince: number, now: number): { agent: AgentId; boot: BootId }[];
+  /** Units without a live claim that were ever claimed or ever returned; and, with `patienceBefore`, units never claimed and sent before that. */
+  voidCandidates(pool: string, patienceBefore: number | null): VoidCandidate[];
+  /** True when a unit sent later than `sentAt` has been heard of in the pool. */
+  laterUnitHeard(pool: string, sentAt: number): boolean;
+  oldestUnclaimed(pool: string): { unit: UnitId; sentAt: number } | undefined;
+  /** Voids units: each task whose current attempt is in it suffers a loss, or none when handed back unbegun at count 1 (R3, R6). */
+  voidUnits(units: readonly { unit: UnitId; why: VoidCandidate['why'] }[], now: number): Applied;
+  /** The last segment of a boot whose outcomes are committed, as a key to list after. */
+  lastSegmentRead(agent: AgentId, boot: BootId): string | undefined;
+  /** R8: what the control document of the pool must name now. Entries past their `notAfter` are forgotten here. */
+  revokes(pool: string, now: number): { unit: UnitId; tasks: number[] | null; notAfter: number }[];
+  drains(pool: string): AgentId[];
+  requestDrain(agent: AgentId): boolean;
+}
+
+export interface VerdictState {
+  /** Terminal states not yet exported, at most `limit`, with the number of their object. */
+  pendingVerdicts(limit: number): { number: number; verdicts: Verdict[] } | undefined;
+  /** The object is durable: the states may be shown, dependent tasks become ready or are cancelled (R11). */
+  markExported(number: number, now: number): Applied;
+}
+
+/** Facts for `rebuild` (R11): an empty store is filled in this order. */
+export interface RebuildState {
+  restoreJob(job: NewJob): void;
+  restoreVerdicts(verdicts: readonly Verdict[]): void;
+  /** Outcomes of segments: the visible run of a verdict gets its details; a success without a verdict ends an open task. */
+  restoreOutcomes(outcomes: readonly Outcome[], now: number): void;
+  restoreCancel(job: JobId, tasks: readonly number[] | null, reason: string, now: number): void;
+  /** What is still open: dispatched again, or `lost` where `retry.lost` is 0. */
+  finishRebuild(now: number): { open: number; lost: number };
+}
+
+/** Reads for the API; none of them costs more for a job of a million tasks than for one of ten. */
+export interface JobTotals {
+  counts: TaskCounts;
+  depends: Dependency[];
+}
