@@ -1,0 +1,33 @@
+/**
+ * `npm test`: runs every test file (or those whose path contains one of the arguments) and lists at the end what was
+ * skipped for want of a program. On CI nothing may be skipped, and a run without tests fails.
+ */
+import { globSync } from 'node:fs';
+import { relative } from 'node:path';
+import process from 'node:process';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const wanted = process.argv.slice(2);
+const files = globSync('test/**/*.test.ts')
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+
+const skipped: string[] = [];
+let failed = 0;
+let passed = 0;
+
+const stream = run({ files, concurrency: 2, forceExit: false, timeout: 900_000 });
+stream.on('test:pass', (event) => {
+  if (event.skip !== undefined) skipped.push(`${relative('.', event.file ?? '')}: ${event.name} (${String(event.skip)})`);
+  else passed += 1;
+});
+stream.on('test:fail', () => (failed += 1));
+stream.compose(spec).pipe(process.stdout);
+
+await new Promise((resolve) => stream.once('end', resolve));
+process.on('exit', () => {
+  if (skipped.length > 0) process.stdout.write(`\nSkipped:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
+  const skippingForbidden = process.env['CI'] === 'true' && skipped.length > 0;
+  process.exitCode = failed > 0 || passed === 0 || skippingForbidden ? 1 : 0;
+});
