@@ -23,7 +23,10 @@ function checkBits(bits) {
   if (at >= 0) stop(65, `${input}: bit ${at + 1} is "${bits[at]}", neither 0 nor 1`);
   const rest = bits.length % 8;
   if (rest > 0) {
-    stop(65, `${input}: ${bits.length} bits are no whole number of characters of 8 bits, ${rest} are left over`);
+    stop(
+      65,
+      `${input}: ${bits.length} bits are no whole number of characters of 8 bits, ${rest} are left over`,
+    );
   }
 }
 

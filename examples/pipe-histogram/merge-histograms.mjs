@@ -33,7 +33,9 @@ function checkSums(path, histogram) {
   const reads = sum(histogram.chunks.map((chunk) => chunk.reads));
   const bytes = sum(histogram.chunks.map((chunk) => chunk.size * chunk.reads));
   if (reads !== histogram.reads || bytes !== histogram.bytes) {
-    stop(`${path}: the chunks hold ${bytes} bytes in ${reads} reads, not ${histogram.bytes} in ${histogram.reads}`);
+    stop(
+      `${path}: the chunks hold ${bytes} bytes in ${reads} reads, not ${histogram.bytes} in ${histogram.reads}`,
+    );
   }
   return histogram;
 }

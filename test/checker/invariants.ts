@@ -115,10 +115,15 @@ function checkCounts({ verdicts, outcomes, attempts, retryLimit, retryLost }: Co
   const lost = attempts.filter(({ result }) => result === 'lost').length;
   if (failed > retryLimit + 1) add('I5', `${String(failed)} failures with retry.limit ${String(retryLimit)}`);
   if (lost > retryLost + 1) add('I5', `${String(lost)} losses with retry.lost ${String(retryLost)}`);
+  if (lost > retryLost && verdicts[0] !== undefined && verdicts[0].state !== 'lost' && verdicts[0].state !== 'cancelled') {
+    add('I5', `${String(lost)} losses with retry.lost ${String(retryLost)}, and yet it went on to ${verdicts[0].state}`);
+  }
   const numbers = attempts.map(({ attempt }) => attempt);
   if (new Set(numbers).size < numbers.length) add('I5', `one attempt is listed twice: ${numbers.join(' ')}`);
   const final = verdicts[0];
   if (final?.state === 'failed') checkFailure({ final, outcomes, attempts }, add);
+  const durable = outcomes.find(({ result }) => result === 'succeeded');
+  if (final?.state === 'lost' && durable !== undefined) add('R7', `ended as lost though the success of run ${durable.run} was durable`);
   if (final?.state === 'lost' && attempts.length > 0 && lost < retryLost + 1) {
     add('I5', `ended as lost after ${String(lost)} losses, with retry.lost ${String(retryLost)}`);
   }

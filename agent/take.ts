@@ -1,0 +1,206 @@
+import type { Logger } from 'pino';
+import { type Clock, pause } from '../shared/clock.ts';
+import { isCode, messageOf } from '../shared/errors.ts';
+import { faultPoint, isPlanted } from '../shared/fault.ts';
+import type { Delivery, Queue } from '../shared/providers/ports.ts';
+import { Service } from '../shared/service.ts';
+import type { ControlWatch } from './control.ts';
+import type { HeldUnits } from './held-units.ts';
+import { internalOutcome } from './internal-outcome.ts';
+import type { Reporter } from './report.ts';
+import { needOf, type Slots } from './slots.ts';
+import type { SpecSource } from './spec-source.ts';
+import type { AgentIdentity } from './types.ts';
+import { type Expectation, readUnit, refusalOf } from './unit-check.ts';
+import { type Plan, UnitInHand } from './unit-in-hand.ts';
+import type { Work } from './work.ts';
+
+/** Queues on the wire hold a receive no longer than this. */
+const LONG_POLL_MS = 20_000;
+/** Pauses between receives where the queue itself does not wait. */
+const SHORTEST_POLL_MS = 100;
+const LONGEST_POLL_MS = 1_000;
+/** Outcomes that wait for a store to come back may take so much memory; beyond it no more work is taken. */
+const MOST_BUFFERED_BYTES = 32 * 1024 * 1024;
+/** Rest after the machine refused a unit, so that a unit nobody can run does not go round and round. */
+const REST_MS = 10_000;
+const RECHECK_MS = 1_000;
+/** A flood of nonsense in the queue must not become a flood of events. */
+const MOST_REJECTED_A_MINUTE = 20;
+
+export interface TakeOptions {
+  identity: AgentIdentity;
+  queue: Queue;
+  expected: Expectation;
+  leaseMs: number;
+  held: HeldUnits;
+  slots: Slots;
+  specs: SpecSource;
+  control: ControlWatch;
+  work: Work;
+  report: Reporter;
+  clock: Clock;
+  log: Logger;
+  restMs?: number;
+}
+
+/**
+ * The lease pump: receives a unit when a task of it could begin, never before, and decides what becomes of it:
+ * run, handed back (R3), or rejected as no unit at all.
+ */
+export class Take {
+  readonly #options: TakeOptions;
+  readonly #service: Service;
+  #stopping = false;
+  #restUntil = 0;
+  #emptyPolls = 0;
+  #rejections = { since: 0, count: 0 };
+
+  constructor(options: TakeOptions) {
+    this.#options = options;
+    this.#service = new Service({
+      name: 'take',
+      intervalMs: RECHECK_MS,
+      log: options.log,
+      runOnce: (signal) => this.runOnce(signal),
+    });
+  }
+
+  start(): void {
+    this.#service.start();
+  }
+
+  /** Resolves when the receive under way has ended and everything it brought is decided. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#service.stop();
+  }
+
+  wake(): void {
+    this.#service.wake();
+  }
+
+  /** Takes nothing for a while. */
+  rest(): void {
+    this.#restUntil = this.#options.clock.now() + (this.#options.restMs ?? REST_MS);
+  }
+
+  /** One receive, if there is room. Resolves to whether it makes sense to try again at once. */
+  async runOnce(signal: AbortSignal): Promise<boolean> {
+    if (!this.#hasRoom()) return false;
+    const { queue, slots, leaseMs } = this.#options;
+    const max = Math.min(slots.freeSlots, queue.capabilities.maxReceive);
+    const waitMs = queue.capabilities.longPoll ? LONG_POLL_MS : 0;
+    const deliveries = await queue.receive({ max, waitMs, leaseMs, signal });
+    if (deliveries.length > 0) faultPoint('take.after-receive');
+    await this.#decide(deliveries, signal);
+    if (waitMs === 0) await this.#pauseIfEmpty(deliveries.length, signal);
+    return true;
+  }
+
+  #hasRoom(): boolean {
+    const { work, report, clock } = this.#options;
+    return work.hasRoom() && report.bufferedBytes < MOST_BUFFERED_BYTES && clock.now() >= this.#restUntil;
+  }
+
+  async #pauseIfEmpty(received: number, signal: AbortSignal): Promise<void> {
+    this.#emptyPolls = received > 0 ? 0 : this.#emptyPolls + 1;
+    if (received > 0) return;
+    const ceiling = Math.min(LONGEST_POLL_MS, SHORTEST_POLL_MS * 2 ** Math.min(this.#emptyPolls, 10));
+    await pause(SHORTEST_POLL_MS + Math.random() * (ceiling - SHORTEST_POLL_MS), signal);
+  }
+
+  async #decide(deliveries: readonly Delivery[], signal: AbortSignal): Promise<void> {
+    // All are in hand, and so claimed, before anything is waited for.
+    const units = deliveries.map((delivery) => this.#receive(delivery)).filter((unit) => unit !== undefined);
+    if (isPlanted('delete-at-receipt')) await Promise.all(units.map(({ delivery }) => delivery.done()));
+    if (units.length > 0) faultPoint('take.after-check');
+    for (const unit of units) await this.#admit(unit, signal);
+  }
+
+  /** The unit of a message, in hand from now on; undefined when the message is no unit. */
+  #receive(delivery: Delivery): UnitInHand | undefined {
+    const { expected, held, clock } = this.#options;
+    const read = readUnit(delivery.body, expected);
+    if (read.kind === 'poison') {
+      void this.#reject(delivery, read.why);
+      return undefined;
+    }
+    const unit = new UnitInHand(read.body, delivery, clock.now());
+    const refusal = this.#refusal(unit);
+    if (refusal !== undefined) unit.refuse(refusal, (index) => held.hasBegun(unit.id, index));
+    held.add(unit);
+    return unit;
+  }
+
+  #refusal(unit: UnitInHand) {
+    const { held, control, clock } = this.#options;
+    return refusalOf(unit.body, {
+      now: clock.now(),
+      receiveCount: unit.delivery.receiveCount,
+      recent: held.hasMet(unit.id),
+      revoked: control.view.revoked(unit.id) === 'all',
+      draining: this.#stopping,
+    });
+  }
+
+  /** Never rejects. */
+  async #reject(delivery: Delivery, why: string): Promise<void> {
+    const { report, log, clock } = this.#options;
+    log.warn({ why }, 'message rejected: it is no unit of this pool');
+    const now = clock.now();
+    if (now - this.#rejections.since > 60_000) this.#rejections = { since: now, count: 0 };
+    this.#rejections.count += 1;
+    if (this.#rejections.count <= MOST_REJECTED_A_MINUTE) report.rejected(why, delivery.body);
+    try {
+      await delivery.done();
+    } catch (error) {
+      log.warn({ err: error }, 'rejected message could not be deleted; it will come again');
+    }
+  }
+
+  async #admit(unit: UnitInHand, signal: AbortSignal): Promise<void> {
+    const { work, control, slots, log } = this.#options;
+    if (unit.returnReason !== undefined) return work.handBack(unit);
+    unit.plan = await this.#plan(unit, signal);
+    const revoked = control.view.revoked(unit.id);
+    if (revoked !== undefined) unit.drop('revoked', revoked === 'all' ? undefined : revoked);
+    if (unit.plan === undefined || this.#stopping) unit.drop('draining');
+    else if (!slots.couldEverHold(unit.plan.need)) unit.drop('unfit');
+    if (unit.isOver()) return this.#finish(unit);
+    log.debug({ unit: unit.id, jobId: unit.body.job, tasks: unit.waiting }, 'unit taken');
+    work.add(unit);
+  }
+
+  /** Undefined when we were told to stop before the spec could be had, or when there is none and its tasks have failed. */
+  async #plan(unit: UnitInHand, signal: AbortSignal): Promise<Plan | undefined> {
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        const spec = await this.#options.specs.load(unit.body);
+        return { spec, need: needOf(spec) };
+      } catch (error) {
+        if (isCode(error, 'NOT_FOUND') || isCode(error, 'CONFLICT')) return this.#failAll(unit, error);
+        this.#options.log.warn({ unit: unit.id, err: error, failures }, 'spec cannot be read; trying again');
+        await pause(Math.min(15_000, 100 * 2 ** failures) * (0.5 + Math.random() / 2), signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** There is no spec and never will be: each task fails, for to hand them back would bring them here again. */
+  #failAll(unit: UnitInHand, error: unknown): undefined {
+    const { clock, identity, report } = this.#options;
+    while (unit.waiting > 0) {
+      const begun = unit.begin(clock.now());
+      const outcome = internalOutcome(identity, unit, { ...begun, endedAt: clock.now() }, messageOf(error));
+      unit.end(begun);
+      report.outcome(unit, outcome);
+    }
+  }
+
+  /** Of a unit that never came to work: what is to be returned is; outcomes settle it by themselves. */
+  #finish(unit: UnitInHand): void {
+    if (unit.returnReason !== undefined) this.#options.work.handBack(unit);
+    else this.#options.report.flushSoon();
+  }
+}

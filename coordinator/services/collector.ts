@@ -1,0 +1,149 @@
+import { isCode, messageOf } from '../../shared/errors.ts';
+import { faultPoint } from '../../shared/fault.ts';
+import type { Delivery } from '../../shared/providers/ports.ts';
+import { Service } from '../../shared/service.ts';
+import { eventBatchSchema, EVENT_VERSION, type EventBatch } from '../../shared/wire/event.ts';
+import type { Context, Pool } from './context.ts';
+import { Listening } from './listening.ts';
+import { readSegment } from './read-segments.ts';
+
+const MAX_RECEIVE = 100;
+const WAIT_MS = 20_000;
+const LEASE_MS = 60_000;
+/** Kinds of events after which somebody may hold a unit no longer. */
+const CLAIM_EVENTS: ReadonlySet<string> = new Set(['returned', 'goodbye', 'hello', 'draining']);
+
+interface Parsed {
+  delivery: Delivery;
+  batch: EventBatch;
+}
+
+/**
+ * R4/R5, one a pool: receives event batches, applies them in one transaction, reads the segments they refer to, and only
+ * then deletes the messages. What is no event batch of ours goes to the dead queue.
+ */
+export class Collector {
+  readonly service: Service;
+  readonly listening: Listening;
+  readonly #context: Context;
+  readonly #pool: Pool;
+
+  constructor(context: Context, pool: Pool) {
+    this.#context = context;
+    this.#pool = pool;
+    this.listening = new Listening(context.config.deadMs);
+    this.service = new Service({
+      name: `collector:${pool.name}`,
+      intervalMs: 0,
+      log: context.log,
+      runOnce: (signal) => this.runOnce(signal),
+    });
+  }
+
+  start(): void {
+    this.service.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+    this.listening.outage();
+  }
+
+  /** One receive with what follows from it. Always true: the waiting is the queue's. */
+  async runOnce(signal: AbortSignal): Promise<boolean> {
+    const deliveries = await this.#receive(signal);
+    if (deliveries.length === 0) return true;
+    faultPoint('collect.after-receive');
+    const parsed = await this.#parse(deliveries);
+    await this.apply(parsed.map(({ batch }) => batch));
+    faultPoint('collect.after-commit');
+    await Promise.all(parsed.map(({ delivery }) => deleteMessage(delivery)));
+    faultPoint('collect.after-delete');
+    return true;
+  }
+
+  /** Commits batches and the segments they name. */
+  async apply(batches: readonly EventBatch[]): Promise<void> {
+    if (batches.length === 0) return;
+    const { state, clock, signals, metrics } = this.#context;
+    const applied = state.apply(batches, clock.now());
+    metrics.eventBatches.inc({ pool: this.#pool.name }, batches.length);
+    metrics.count(applied);
+    signals.announce(applied);
+    if (batches.some(({ events }) => events.some(({ type }) => CLAIM_EVENTS.has(type)))) signals.ring('claims');
+    for (const key of applied.segmentsToRead) await this.#commitSegment(key);
+  }
+
+  async #receive(signal: AbortSignal): Promise<Delivery[]> {
+    // Until the queue has been read empty, an empty answer must come at once: with agents talking all the time a
+    // long poll never ends empty.
+    const waitMs = this.listening.since === undefined ? 0 : WAIT_MS;
+    try {
+      const deliveries = await this.#pool.events.receive({ max: MAX_RECEIVE, waitMs, leaseMs: LEASE_MS, signal });
+      if (!signal.aborted) this.listening.received(deliveries.length, this.#context.clock.now());
+      return deliveries;
+    } catch (error) {
+      this.listening.outage();
+      throw error;
+    }
+  }
+
+  async #commitSegment(key: string): Promise<void> {
+    const { state, clock, signals, metrics, log } = this.#context;
+    try {
+      const { outcomes, badLines } = await readSegment(this.#pool.store, key);
+      if (badLines > 0) log.error({ pool: this.#pool.name, segment: key, badLines }, 'segment has lines that are no outcomes');
+      const applied = state.commit(outcomes, clock.now());
+      metrics.count(applied);
+      signals.announce(applied);
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND')) throw error;
+      // The agent puts the segment before it sends the event (R4): waiting would bring nothing.
+      log.error({ pool: this.#pool.name, segment: key }, 'an event names a segment that is not in the store');
+    }
+  }
+
+  async #parse(deliveries: readonly Delivery[]): Promise<Parsed[]> {
+    const parsed: Parsed[] = [];
+    for (const delivery of deliveries) {
+      const batch = parseBatch(delivery.body, { ns: this.#context.config.ns, pool: this.#pool.name });
+      if (typeof batch === 'string') await this.#refuse(delivery, batch);
+      else parsed.push({ delivery, batch });
+    }
+    return parsed;
+  }
+
+  async #refuse(delivery: Delivery, why: string): Promise<void> {
+    this.#context.metrics.badBatches.inc({ pool: this.#pool.name });
+    this.#context.log.error({ pool: this.#pool.name, why, sample: delivery.body.slice(0, 200) }, 'refused an event message');
+    const [kept] = await this.#pool.dead.send([delivery.body]);
+    if (kept?.ok === true) await deleteMessage(delivery);
+  }
+}
+
+/** The batch, or why it is none of ours. */
+export function parseBatch(body: string, at: { ns: string; pool: string }): EventBatch | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    return `no JSON: ${messageOf(error)}`;
+  }
+  const { data, error } = eventBatchSchema.safeParse(value);
+  if (data === undefined) {
+    const issue = error.issues[0];
+    return issue === undefined ? 'not an event batch' : `${issue.path.join('.')}: ${issue.message}`;
+  }
+  if (data.v > EVENT_VERSION) return `version ${data.v} is newer than ${EVENT_VERSION}`;
+  if (data.ns !== at.ns || data.pool !== at.pool) return `it is for pool ${data.pool} of ${data.ns}`;
+  return data;
+}
+
+/** A message that went to somebody else meanwhile is applied twice: harmless, since applying is idempotent. */
+async function deleteMessage(delivery: Delivery): Promise<void> {
+  try {
+    await delivery.done();
+  } catch (error) {
+    if (!isCode(error, 'LEASE_LOST')) throw error;
+  }
+}

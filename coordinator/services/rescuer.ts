@@ -1,0 +1,127 @@
+import { faultPoint, isPlanted } from '../../shared/fault.ts';
+import type { AgentId, BootId } from '../../shared/ids.ts';
+import { Service } from '../../shared/service.ts';
+import type { VoidCandidate } from '../state/store.ts';
+import type { Context, Pool } from './context.ts';
+import type { Listening } from './listening.ts';
+import { readSegmentsOf } from './read-segments.ts';
+
+const BATCH = 500;
+
+/**
+ * R7, one a pool: ends the claims of silent boots, reads what they wrote, and voids units that nobody holds. Does nothing
+ * for a pool we cannot read.
+ */
+export class Rescuer {
+  readonly service: Service;
+  readonly #context: Context;
+  readonly #pool: Pool;
+  readonly #listening: Listening;
+  /** Since when the conditions of patience hold without a break. */
+  #patienceSince: number | undefined;
+
+  constructor(context: Context, pool: Pool, listening: Listening) {
+    this.#context = context;
+    this.#pool = pool;
+    this.#listening = listening;
+    this.service = new Service({
+      name: `rescuer:${pool.name}`,
+      intervalMs: Math.min(1000, Math.max(20, context.config.deadMs / 10)),
+      log: context.log,
+      runOnce: () => this.runOnce(),
+    });
+    context.signals.on('claims', () => this.service.wake());
+  }
+
+  start(): void {
+    this.service.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+  }
+
+  /** One batch of units; true when there may be more. */
+  async runOnce(): Promise<boolean> {
+    const { clock } = this.#context;
+    if (this.#listening.since === undefined) {
+      this.#patienceSince = undefined;
+      return false;
+    }
+    this.#endSilentBoots(clock.now());
+    const patienceBefore = await this.#patienceBefore(clock.now());
+    const candidates = this.#candidates(patienceBefore).slice(0, BATCH);
+    if (candidates.length === 0) return false;
+    await this.#commitSegments(candidates);
+    faultPoint('void.after-segments');
+    const voided = this.#void(candidates, patienceBefore);
+    faultPoint('void.after-void');
+    return voided > 0 && candidates.length === BATCH;
+  }
+
+  #endSilentBoots(now: number): void {
+    const { state, config, log } = this.#context;
+    if (!this.#listening.forAtLeast(config.deadMs, now)) return;
+    for (const { agent, boot } of state.endSilentBoots(this.#pool.name, now - config.deadMs, now)) {
+      log.warn({ pool: this.#pool.name, agent, boot, silentMs: config.deadMs }, 'agent is silent; its units are taken back');
+    }
+  }
+
+  #candidates(patienceBefore: number | null): VoidCandidate[] {
+    return this.#context.state.voidCandidates(this.#pool.name, patienceBefore);
+  }
+
+  /** Units sent before this time and never claimed may be voided; null: none. */
+  async #patienceBefore(now: number): Promise<number | null> {
+    const { state, config } = this.#context;
+    const pool = this.#pool.name;
+    const oldest = config.patienceMs === null ? undefined : state.oldestUnclaimed(pool);
+    if (config.patienceMs === null || oldest === undefined || state.load(pool, 0).liveAgents === 0) {
+      this.#patienceSince = undefined;
+      return null;
+    }
+    const empty = (await this.#pool.units.depth()) === 0;
+    if (!empty && !state.laterUnitHeard(pool, oldest.sentAt)) {
+      this.#patienceSince = undefined;
+      return null;
+    }
+    this.#patienceSince ??= now;
+    if (now - this.#patienceSince < config.patienceMs) return null;
+    const before = now - config.patienceMs;
+    // In a queue that still holds messages, only units overtaken by others are taken for missing.
+    return empty || state.laterUnitHeard(pool, before) ? before : Math.min(before, oldest.sentAt + 1);
+  }
+
+  async #commitSegments(candidates: readonly VoidCandidate[]): Promise<void> {
+    if (isPlanted('no-segments-before-void')) return;
+    const { state, clock, metrics, signals } = this.#context;
+    const boots = new Map<string, { agent: AgentId; boot: BootId }>();
+    for (const claimant of candidates.flatMap(({ claimants }) => claimants)) boots.set(`${claimant.agent} ${claimant.boot}`, claimant);
+    for (const boot of boots.values()) {
+      const after = state.lastSegmentRead(boot.agent, boot.boot);
+      const outcomes = await readSegmentsOf(this.#pool.store, { pool: this.#pool.name, ...boot }, after);
+      if (outcomes.length === 0) continue;
+      const applied = state.commit(outcomes, clock.now());
+      metrics.count(applied);
+      signals.announce(applied);
+    }
+  }
+
+  /** While segments were read, a unit may have been claimed anew: only those still without a holder are voided. */
+  #void(candidates: readonly VoidCandidate[], patienceBefore: number | null): number {
+    const { state, clock, metrics, signals, log } = this.#context;
+    const wanted = new Set(candidates.map(({ unit }) => unit));
+    const result = state.transaction(() => {
+      const still = this.#candidates(patienceBefore).filter(({ unit }) => wanted.has(unit));
+      return still.length === 0 ? undefined : { still, applied: state.voidUnits(still, clock.now()) };
+    });
+    if (result === undefined) return 0;
+    for (const { unit, why } of result.still) {
+      metrics.unitsVoided.inc({ pool: this.#pool.name, why });
+      log.info({ pool: this.#pool.name, unit, why }, 'unit voided');
+    }
+    metrics.count(result.applied);
+    signals.announce(result.applied);
+    return result.still.length;
+  }
+}

@@ -1,0 +1,91 @@
+import { faultPoint, isPlanted } from '../../shared/fault.ts';
+import type { SendResult } from '../../shared/providers/ports.ts';
+import { ClobiError, messageOf } from '../../shared/errors.ts';
+import { Service } from '../../shared/service.ts';
+import type { UnitRow } from '../state/store.ts';
+import type { UnitBuilder } from './build-unit.ts';
+import type { Context, Pool } from './context.ts';
+
+const IDLE_MS = 5_000;
+const BATCH = 100;
+
+/**
+ * R2, second half, one a pool: the outbox. Sends the unit rows not yet marked sent, those of a former life first, then marks
+ * them. A unit that must never be started twice (`retry.lost: 0`) is marked before it is sent. What fails stays in the outbox.
+ */
+export class Sender {
+  readonly service: Service;
+  readonly #context: Context;
+  readonly #pool: Pool;
+  readonly #builder: UnitBuilder;
+  /** Objects put in this life; equal params are uploaded once. */
+  readonly #putKeys = new Set<string>();
+
+  constructor(context: Context, pool: Pool, builder: UnitBuilder) {
+    this.#context = context;
+    this.#pool = pool;
+    this.#builder = builder;
+    this.service = new Service({
+      name: `sender:${pool.name}`,
+      intervalMs: IDLE_MS,
+      log: context.log,
+      runOnce: () => this.runOnce(),
+    });
+    context.signals.on('outbox', () => this.service.wake());
+  }
+
+  start(): void {
+    this.service.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+  }
+
+  /** One batch; true when the outbox may hold more. Throws when a unit could not be sent, so that the loop waits. */
+  async runOnce(): Promise<boolean> {
+    const { state } = this.#context;
+    const rows = state.unsentUnits(this.#pool.name, BATCH);
+    if (rows.length === 0) return false;
+    const built = rows.map((row) => this.#builder.build(row));
+    for (const { claimChecks } of built) for (const check of claimChecks) await this.#putOnce(check.key, check.body);
+    const early = rows.filter((row) => row.markFirst || isPlanted('no-outbox'));
+    this.#mark(early);
+    const results = await this.#pool.units.send(built.map(({ message }) => message));
+    faultPoint('dispatch.after-send');
+    const sent = rows.filter((_, at) => results[at]?.ok === true);
+    this.#mark(sent.filter((row) => !early.includes(row)));
+    faultPoint('dispatch.after-mark');
+    this.#count(sent);
+    this.#throwFailures(results);
+    return rows.length === BATCH;
+  }
+
+  #mark(rows: readonly UnitRow[]): void {
+    if (rows.length > 0) this.#context.state.markSent(rows.map(({ unit }) => unit), this.#context.clock.now());
+  }
+
+  async #putOnce(key: string, body: string): Promise<void> {
+    if (this.#putKeys.has(key)) return;
+    await this.#pool.store.put(key, body);
+    if (this.#putKeys.size > 10_000) this.#putKeys.clear();
+    this.#putKeys.add(key);
+  }
+
+  #count(sent: readonly UnitRow[]): void {
+    const { metrics, clock } = this.#context;
+    const now = clock.now();
+    metrics.unitsSent.inc({ pool: this.#pool.name }, sent.length);
+    for (const row of sent) metrics.sendDelay.observe(Math.max(0, now - row.createdAt) / 1000);
+  }
+
+  #throwFailures(results: readonly SendResult[]): void {
+    const failed = results.filter((result) => !result.ok);
+    const first = failed[0];
+    if (first === undefined) return;
+    this.#context.metrics.sendFailures.inc({ pool: this.#pool.name }, failed.length);
+    throw new ClobiError('UNAVAILABLE', `${failed.length} units could not be sent to pool ${this.#pool.name}: ${messageOf(first.cause)}`, {
+      cause: first.cause,
+    });
+  }
+}

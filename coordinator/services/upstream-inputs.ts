@@ -1,0 +1,65 @@
+import { matchesGlob, posix } from 'node:path';
+import type { JobId } from '../../shared/ids.ts';
+import type { FileInput, JobSpec, UpstreamInput } from '../../shared/job-spec.ts';
+import type { CoordinatorState } from '../state/open.ts';
+
+const KNOWN_LISTS = 50;
+
+/** Committed outputs of upstream jobs as inputs of a task: of the same index under `by: tasks`, else of every task. */
+export class UpstreamInputs {
+  readonly #state: CoordinatorState;
+  /** Lists that every task of a job shares; upstream is over, so they do not change. */
+  readonly #shared = new Map<string, FileInput[]>();
+
+  constructor(state: CoordinatorState) {
+    this.#state = state;
+  }
+
+  of(job: JobId, index: number, spec: JobSpec): FileInput[] {
+    return spec.upstreamInputs.flatMap((input, at) => {
+      if (this.#byTasks(spec, input.job)) return this.#ofTask(input, index);
+      const name = `${job}/${at}`;
+      const known = this.#shared.get(name) ?? this.#ofEveryTask(input);
+      if (this.#shared.size >= KNOWN_LISTS) this.#shared.clear();
+      this.#shared.set(name, known);
+      return known;
+    });
+  }
+
+  /** A retry has no dependencies of its own: those of the job it repeats have held. */
+  #byTasks(spec: JobSpec, upstream: string): boolean {
+    let original = spec;
+    while (original.retryOf !== undefined) {
+      const next = this.#state.spec(original.retryOf.job as JobId);
+      if (next === undefined) break;
+      original = next;
+    }
+    return original.depends.some((dependency) => dependency.job === upstream && dependency.by === 'tasks');
+  }
+
+  #ofTask(input: UpstreamInput, index: number): FileInput[] {
+    return this.#state.taskOutputs(input.job as JobId, index).flatMap((output) => asInput(input, output, output.path));
+  }
+
+  #ofEveryTask(input: UpstreamInput): FileInput[] {
+    const found: FileInput[] = [];
+    for (let after: string | undefined, page; ; after = page.next) {
+      page = this.#state.outputs(input.job as JobId, { limit: 1000, ...(after === undefined ? {} : { after }) });
+      for (const output of page.outputs) found.push(...asInput(input, output, `${output.index}/${output.path}`));
+      if (page.next === undefined) return found;
+    }
+  }
+}
+
+interface Output {
+  path: string;
+  key: string;
+  sizeBytes: number;
+  sha256: string;
+}
+
+function asInput(input: UpstreamInput, output: Output, path: string): FileInput[] {
+  if (!matchesGlob(output.path, input.glob)) return [];
+  const { sha256, sizeBytes, key } = output;
+  return [{ to: posix.join(input.to, path), sha256, sizeBytes, key, executable: false, unpack: false }];
+}

@@ -1,0 +1,153 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
+import { copyFile, constants, link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+import { ClobiError, messageOf } from '../../errors.ts';
+import type { GetOptions, ObjectInfo, ObjectStore, PutBody, StoreCapabilities, StoredObject } from '../ports.ts';
+import { pathOfKey } from './key-path.ts';
+import { isMissing, walkKeys } from './walk.ts';
+
+const CAPABILITIES: StoreCapabilities = { putIfAbsent: true, presign: false, controlPollMs: 250 };
+
+const LIST_LIMIT = 1_000;
+/** A temporary file not written to for so long is a crashed process's. */
+const ABANDONED_AFTER_MS = 24 * 3600 * 1000;
+/** `remove` may take a directory away between our making it and our using it. */
+const PLACE_ATTEMPTS = 20;
+
+/**
+ * ETags: of an object up to this size the SHA-256 of its content, read and hashed when asked for (a control document takes
+ * 0.2 ms, so a poll four times a second needs no cache, and nothing can get out of step with the file). Of a larger one
+ * inode, time and size, because reading gigabytes to list a job's outputs would cost more than it tells.
+ */
+const HASHED_BYTES = 64 * 1024;
+
+/**
+ * An object store on a directory of this machine: a file an object (key-path.ts). An object is written under `%tmp`, synced, then
+ * renamed or linked into place and its directory synced: a reader sees a whole object or none, a crash leaves a temporary
+ * file at most, and `put` is durable when it resolves. A removal is not synced: after a power cut the object may be back.
+ */
+export class FileStore implements ObjectStore {
+  readonly capabilities = CAPABILITIES;
+  readonly #root: string;
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  static async open(root: string): Promise<FileStore> {
+    try {
+      await mkdir(temporaryDirectory(root), { recursive: true, mode: 0o700 });
+      await removeAbandoned(temporaryDirectory(root));
+    } catch (error) {
+      throw new ClobiError('INVALID_CONFIG', `The directory "${root}" cannot be used as a store: ${messageOf(error)}.`, {
+        context: { path: root },
+        cause: error,
+      });
+    }
+    return new FileStore(root);
+  }
+
+  async put(key: string, body: PutBody, options: { ifAbsent?: boolean } = {}): Promise<ObjectInfo> {
+    const path = this.#pathOf(key);
+    const temporary = join(temporaryDirectory(this.#root), randomUUID());
+    try {
+      const info = await writeTemporary(temporary, body);
+      await this.#place(path, () => (options.ifAbsent === true ? link(temporary, path) : rename(temporary, path)));
+      return { key, ...info };
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? alreadyThere(key, error) : error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    const file = await openExisting(this.#pathOf(key));
+    if (file === undefined) throw new ClobiError('NOT_FOUND', `There is no object "${key}".`, { context: { key } });
+    let isStreaming = false;
+    try {
+      const { content, ...info } = await inspect(file);
+      if (options.ifNoneMatch === info.etag) return undefined;
+      const from = options.range?.from ?? 0;
+      const to = Math.min(options.range?.to ?? Infinity, info.sizeBytes - 1);
+      if (content !== undefined || from > to) return { key, ...info, body: bytesOf(content?.subarray(from, to + 1)) };
+      isStreaming = true;
+      return { key, ...info, body: file.createReadStream({ start: from, end: to }) };
+    } finally {
+      if (!isStreaming) await file.close();
+    }
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const file = await openExisting(this.#pathOf(key));
+    if (file === undefined) return undefined;
+    try {
+      const { sizeBytes, etag } = await inspect(file);
+      return { key, sizeBytes, etag };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async list(prefix: string, after = ''): Promise<ObjectInfo[]> {
+    const found: ObjectInfo[] = [];
+    let batch: string[] = [];
+    const look = async (): Promise<void> => {
+      const infos = await Promise.all(batch.map((key) => this.head(key)));
+      found.push(...infos.filter((info) => info !== undefined));
+      batch = [];
+    };
+    for await (const key of walkKeys(this.#root, prefix, after)) {
+      batch.push(key);
+      if (found.length + batch.length === LIST_LIMIT) await look();
+      if (found.length === LIST_LIMIT) return found;
+    }
+    await look();
+    return found;
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const path = this.#pathOf(key);
+      await unlink(path).catch(ignoreMissing);
+      await this.#pruneEmpty(dirname(path));
+    }
+  }
+
+  async presign(): Promise<undefined> {
+    return undefined;
+  }
+
+  #pathOf(key: string): string {
+    return join(this.#root, pathOfKey(key));
+  }
+
+  /** Runs `move`, which puts the file at `path`, making the directories above where they are missing. */
+  async #place(path: string, move: () => Promise<void>): Promise<void> {
+    const directory = dirname(path);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await move();
+        await syncDirectory(directory);
+        return;
+      } catch (error) {
+        if (!isMissing(error) || attempt === PLACE_ATTEMPTS) throw error;
+        await makeDirectory(directory);
+      }
+    }
+  }
+
+  /** Removes directories that hold nothing any more, from here upwards. */
+  async #pruneEmpty(directory: string): Promise<void> {
+    for (let path = directory; relative(this.#root, path) !== ''; path = dirname(path)) {
+      try {
+        await rmdir(path);
+      } catch {
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { JobView, SubmitReply, TaskView } from '../../coordinator/http/api.ts';
+import { jobSpecSchema, type TaskParams } from '../../shared/job-spec.ts';
+import { openStore } from '../../shared/providers/open.ts';
+import { isTerminal } from '../../shared/task-state.ts';
+import { type HistoryLine, historyOf } from '../checker/history.ts';
+import { type CheckOptions, check, type Violation } from '../checker/invariants.ts';
+import { Process } from './process.ts';
+import { waitFor } from './wait.ts';
+
+/** Settings of `clobi.yaml` that a test may want otherwise; numbers are milliseconds. */
+export type Settings = Partial<
+  Record<'heartbeat' | 'dead' | 'lease' | 'flush' | 'controlPoll' | 'unitTarget' | 'notAfter', number>
+> &
+  Partial<Record<'patience' | 'lookahead', number | 'off'>>;
+
+/** Short enough for a test, long enough for a busy machine. Patience is off: with it, broken rules heal late and go unseen. */
+export const QUICK: Settings = { heartbeat: 200, dead: 2_000, lease: 2_000, controlPoll: 50, patience: 'off' };
+
+type SpecInput = z.input<typeof jobSpecSchema>;
+
+/** A coordinator and agents as real processes on a directory of their own, and a client that remembers what it saw. */
+export class Cluster {
+  readonly home: string;
+  coordinator: Process | undefined;
+  readonly agents = new Map<string, Process>();
+  readonly history: HistoryLine[] = [];
+
+  private constructor(home: string) {
+    this.home = home;
+  }
+
+  static async create(settings: Settings = QUICK): Promise<Cluster> {
+    const cluster = new Cluster(await mkdtemp(join(tmpdir(), 'clobi-test-')));
+    await writeFile(join(cluster.home, 'clobi.yaml'), JSON.stringify(settings));
+    return cluster;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.agents.values(), this.coordinator].map((process) => process?.kill()));
+    await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async startCoordinator(env: Record<string, string> = {}): Promise<Process> {
+    this.coordinator = new Process(['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'], env);
+    await this.reachable(this.coordinator);
+    return this.coordinator;
+  }
+
+  /** Resolves when the API answers, or when the process has died (a fault point may kill it at once). */
+  private async reachable(process: Process): Promise<void> {
+    await waitFor(`the coordinator answers\n${process.output}`, async () => {
+      if (!process.alive) return true;
+      const endpoint = await this.endpoint();
+      return endpoint?.pid === process.child.pid && (await fetch(`${endpoint?.url ?? ''}/healthz`).then((r) => r.ok, () => false));
+    });
+  }
+
+  startAgent(name: string, options: { slots?: number; env?: Record<string, string> } = {}): Process {
+    const args = ['agent', 'start', '--pool', 'local', '--home', this.home, '--name', name, '--slots', String(options.slots ?? 2)];
+    const agent = new Process(args, options.env);
+    this.agents.set(name, agent);
+    return agent;
+  }
+
+  async endpoint(): Promise<{ url: string; pid: number } | undefined> {
+    return readFile(join(this.home, 'coordinator', 'endpoint.json'), 'utf8').then(
+      (text) => JSON.parse(text) as { url: string; pid: number },
+      () => undefined,
+    );
+  }
+
+  /** One call of the API; undefined when the coordinator cannot be reached just now. */
+  async call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T | undefined> {
+    const endpoint = await this.endpoint();
+    if (endpoint === undefined) return undefined;
+    const token = (await readFile(join(this.home, 'coordinator', 'token'), 'utf8')).trim();
+    const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const response = await fetch(endpoint.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }).catch(() => undefined);
+    if (response === undefined) return undefined;
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${String(response.status)} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  get<T>(path: string, deadlineMs?: number): Promise<T> {
+    return waitFor(`GET ${path}`, () => this.call<T>('GET', path).catch(() => undefined), deadlineMs);
+  }
+
+  /** Submits until acknowledged, with one idempotency key, as the CLI does. */
+  async submit(spec: Partial<SpecInput> & { command: string[] }, items?: TaskParams[]): Promise<string> {
+    const full = specOf(spec);
+    const reply = await waitFor('the job is acknowledged', () => this.call<SubmitReply>('POST', '/v1/jobs', { spec: full, ...(items && { items }) }));
+    this.history.push({ type: 'acknowledged', job: reply.job, tasks: reply.tasks, retryLimit: full.retry.limit, retryLost: full.retry.lost });
+    return reply.job;
+  }
+
+  job(job: string): Promise<JobView> {
+    return this.get<JobView>(`/v1/jobs/${job}`);
+  }
+
+  task(job: string, index: number): Promise<TaskView> {
+    return this.get<TaskView>(`/v1/jobs/${job}/tasks/${String(index)}`);
+  }
+
+  /** Waits until the whole job is over. Fails after the deadline with where everything stands. */
+  async over(job: string, deadlineMs = 60_000): Promise<JobView> {
+    const last = { view: undefined as JobView | undefined };
+    return waitFor(`job ${job} is over`, async () => {
+      last.view = (await this.call<JobView>('GET', `/v1/jobs/${job}`).catch(() => undefined)) ?? last.view;
+      return last.view?.endedAt != null && last.view;
+    }, deadlineMs).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it is ${JSON.stringify(last.view?.counts)}\n${this.coordinator?.output.slice(-3_000) ?? ''}`);
+    });
+  }
+
+  async tasks(job: string): Promise<TaskView[]> {
+    const all: TaskView[] = [];
+    for (let after = -1; ; ) {
+      const page = await this.get<{ tasks: TaskView[]; next?: number }>(`/v1/jobs/${job}/tasks?limit=1000&after=${String(after)}`);
+      all.push(...page.tasks);
+      const last = page.tasks.at(-1);
+      if (last === undefined || page.next === undefined) return all;
+      after = last.index;
+    }
+  }
+
+  /** Writes down every final state that the coordinator shows now, with its attempts. */
+  async observe(job: string, withAttempts = true): Promise<TaskView[]> {
+    const tasks = await this.tasks(job);
+    for (const task of tasks.filter(({ state }) => isTerminal(state))) {
+      const full = withAttempts ? await this.task(job, task.index) : task;
+      if (isTerminal(full.state)) this.history.push({ type: 'shown', job, index: task.index, state: full.state, run: full.run, ...(full.attempts && { attempts: full.attempts }) });
+    }
+    return tasks;
+  }
+
+  /** What the checker finds, from the store and this client's history alone. */
+  async violations(options?: CheckOptions): Promise<Violation[]> {
+    return check(await openStore(`file:${join(this.home, 'store')}`), historyOf(this.history), options);
+  }
+}
+
+let submissions = 0;
+
+/** A complete spec from the few fields a test cares for. */
+export function specOf(spec: Partial<SpecInput> & { command: string[] }) {
+  submissions += 1;
+  return jobSpecSchema.parse({
+    v: 1,
+    name: 'test',
+    owner: 'tester',
+    script: null,
+    tasks: { kind: 'count', count: 1 },
+    resources: {},
+    timeout: {},
+    retry: { backoff: { initialMs: 50, factor: 2, maxMs: 500 } },
+    placement: {},
+    retention: {},
+    idempotencyKey: `test-${String(process.pid)}-${String(submissions)}`,
+    ...spec,
+  });
+}
