@@ -30,6 +30,11 @@ export class Heartbeat {
     return this.#service.stop();
   }
 
+  /** Asks for one soon. */
+  wake(): void {
+    this.#service.wake();
+  }
+
   /** Sends one heartbeat. One that fails is not sent again: the next says what is true then. */
   async runOnce(): Promise<false> {
     const { events, held, load } = this.#options;

@@ -24,6 +24,8 @@ export interface ReporterOptions {
   events: EventSender;
   held: HeldUnits;
   flushMs: number;
+  /** A unit that the coordinator counts as ours has gone back: it should soon hear that we do not claim it any more. */
+  onReturned: () => void;
   log: Logger;
 }
 
@@ -241,6 +243,7 @@ export class Reporter {
     }
     this.#settled.delete(unit);
     this.#options.held.remove(unit);
+    if (unit.claimed && unit.returnReason !== undefined) this.#options.onReturned();
   }
 }
 

@@ -50,6 +50,13 @@ export class Slots {
     return this.#freeSlots > 0 && this.#free.milliCpus > 0;
   }
 
+  /** How many such tasks could start now. */
+  roomFor(need: Need): number {
+    const parts = [[this.#free.milliCpus, need.milliCpus], [this.#free.memoryBytes, need.memoryBytes], [this.#free.gpus, need.gpus]];
+    const counts = parts.map(([free = 0, wanted = 0]) => (wanted === 0 ? Infinity : Math.floor(free / wanted)));
+    return Math.min(this.#freeSlots, ...counts);
+  }
+
   /** The machine could hold such a task if it did nothing else. */
   couldEverHold(need: Need): boolean {
     return covers(this.#total, need);

@@ -8,7 +8,7 @@ import type { ControlWatch } from './control.ts';
 import type { HeldUnits } from './held-units.ts';
 import { internalOutcome } from './internal-outcome.ts';
 import type { Reporter } from './report.ts';
-import { needOf, type Slots } from './slots.ts';
+import { type Need, needOf, type Slots } from './slots.ts';
 import type { SpecSource } from './spec-source.ts';
 import type { AgentIdentity } from './types.ts';
 import { type Expectation, readUnit, refusalOf } from './unit-check.ts';
@@ -54,6 +54,7 @@ export class Take {
   #stopping = false;
   #restUntil = 0;
   #emptyPolls = 0;
+  #lastNeed: Need | undefined;
   #rejections = { since: 0, count: 0 };
 
   constructor(options: TakeOptions) {
@@ -89,7 +90,9 @@ export class Take {
   async runOnce(signal: AbortSignal): Promise<boolean> {
     if (!this.#hasRoom()) return false;
     const { queue, slots, leaseMs } = this.#options;
-    const max = Math.min(slots.freeSlots, queue.capabilities.maxReceive);
+    // The next units are likely to be like the last. At least one is asked for: it may be a smaller one.
+    const likely = this.#lastNeed === undefined ? slots.freeSlots : Math.max(1, slots.roomFor(this.#lastNeed));
+    const max = Math.min(likely, queue.capabilities.maxReceive);
     const waitMs = queue.capabilities.longPoll ? LONG_POLL_MS : 0;
     const deliveries = await queue.receive({ max, waitMs, leaseMs, signal });
     if (deliveries.length > 0) faultPoint('take.after-receive');
@@ -159,17 +162,26 @@ export class Take {
     }
   }
 
+  /** Brings a unit in hand to work, or to wherever else it belongs. */
   async #admit(unit: UnitInHand, signal: AbortSignal): Promise<void> {
-    const { work, control, slots, log } = this.#options;
-    if (unit.returnReason !== undefined) return work.handBack(unit);
+    if (unit.returnReason === undefined) await this.#prepare(unit, signal);
+    const { work, report, log } = this.#options;
+    if (!unit.isOver()) {
+      log.debug({ unit: unit.id, jobId: unit.body.job, tasks: unit.waiting }, 'unit taken');
+      work.add(unit);
+    } else if (unit.returnReason !== undefined) work.handBack(unit);
+    else report.flushSoon();
+  }
+
+  /** Finds out what the unit's tasks need, and drops those that are not to be run here. */
+  async #prepare(unit: UnitInHand, signal: AbortSignal): Promise<void> {
+    const { control, slots } = this.#options;
     unit.plan = await this.#plan(unit, signal);
+    this.#lastNeed = unit.plan?.need ?? this.#lastNeed;
     const revoked = control.view.revoked(unit.id);
     if (revoked !== undefined) unit.drop('revoked', revoked === 'all' ? undefined : revoked);
     if (unit.plan === undefined || this.#stopping) unit.drop('draining');
     else if (!slots.couldEverHold(unit.plan.need)) unit.drop('unfit');
-    if (unit.isOver()) return this.#finish(unit);
-    log.debug({ unit: unit.id, jobId: unit.body.job, tasks: unit.waiting }, 'unit taken');
-    work.add(unit);
   }
 
   /** Undefined when we were told to stop before the spec could be had, or when there is none and its tasks have failed. */
@@ -179,7 +191,10 @@ export class Take {
         const spec = await this.#options.specs.load(unit.body);
         return { spec, need: needOf(spec) };
       } catch (error) {
-        if (isCode(error, 'NOT_FOUND') || isCode(error, 'CONFLICT')) return this.#failAll(unit, error);
+        if (isCode(error, 'NOT_FOUND') || isCode(error, 'CONFLICT')) {
+          this.#failAll(unit, error);
+          break;
+        }
         this.#options.log.warn({ unit: unit.id, err: error, failures }, 'spec cannot be read; trying again');
         await pause(Math.min(15_000, 100 * 2 ** failures) * (0.5 + Math.random() / 2), signal);
       }
@@ -188,7 +203,7 @@ export class Take {
   }
 
   /** There is no spec and never will be: each task fails, for to hand them back would bring them here again. */
-  #failAll(unit: UnitInHand, error: unknown): undefined {
+  #failAll(unit: UnitInHand, error: unknown): void {
     const { clock, identity, report } = this.#options;
     while (unit.waiting > 0) {
       const begun = unit.begin(clock.now());
@@ -196,11 +211,5 @@ export class Take {
       unit.end(begun);
       report.outcome(unit, outcome);
     }
-  }
-
-  /** Of a unit that never came to work: what is to be returned is; outcomes settle it by themselves. */
-  #finish(unit: UnitInHand): void {
-    if (unit.returnReason !== undefined) this.#options.work.handBack(unit);
-    else this.#options.report.flushSoon();
   }
 }

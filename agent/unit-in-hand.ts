@@ -122,11 +122,6 @@ export class UnitInHand {
     this.#unreported += 1;
   }
 
-  /** A running task has ended and its outcome is nobody's business: the agent was told to leave at once. */
-  forget(begun: RunningTask): void {
-    this.running.delete(begun.task.index);
-  }
-
   reported(outcomes: number): void {
     this.#unreported -= outcomes;
   }

@@ -93,7 +93,7 @@ export class Collector {
     try {
       const { outcomes, badLines } = await readSegment(this.#pool.store, key);
       if (badLines > 0) log.error({ pool: this.#pool.name, segment: key, badLines }, 'segment has lines that are no outcomes');
-      const applied = state.commit(outcomes, clock.now());
+      const applied = state.commit(outcomes, clock.now(), [key]);
       metrics.count(applied);
       signals.announce(applied);
     } catch (error) {

@@ -42,15 +42,17 @@ export async function* listAll(store: ObjectStore, prefix: string, after?: strin
   }
 }
 
-/** Outcomes that a boot has written after the segment `after`, in order. */
+/** Outcomes that a boot has written after the segment `after`, in order, and the keys they were read from. */
 export async function readSegmentsOf(
   store: ObjectStore,
   boot: { pool: string; agent: AgentId; boot: BootId },
   after: string | undefined,
-): Promise<Outcome[]> {
-  const found: Outcome[] = [];
+): Promise<{ outcomes: Outcome[]; segments: string[] }> {
+  const outcomes: Outcome[] = [];
+  const segments: string[] = [];
   for await (const key of listAll(store, segmentPrefix(boot.pool, boot.agent, boot.boot), after)) {
-    found.push(...(await readSegment(store, key)).outcomes);
+    outcomes.push(...(await readSegment(store, key)).outcomes);
+    segments.push(key);
   }
-  return found;
+  return { outcomes, segments };
 }

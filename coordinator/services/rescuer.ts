@@ -99,9 +99,9 @@ export class Rescuer {
     for (const claimant of candidates.flatMap(({ claimants }) => claimants)) boots.set(`${claimant.agent} ${claimant.boot}`, claimant);
     for (const boot of boots.values()) {
       const after = state.lastSegmentRead(boot.agent, boot.boot);
-      const outcomes = await readSegmentsOf(this.#pool.store, { pool: this.#pool.name, ...boot }, after);
-      if (outcomes.length === 0) continue;
-      const applied = state.commit(outcomes, clock.now());
+      const { outcomes, segments } = await readSegmentsOf(this.#pool.store, { pool: this.#pool.name, ...boot }, after);
+      if (segments.length === 0) continue;
+      const applied = state.commit(outcomes, clock.now(), segments);
       metrics.count(applied);
       signals.announce(applied);
     }

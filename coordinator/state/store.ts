@@ -1,8 +1,8 @@
 import type { AgentId, BootId, JobId, UnitId } from '../../shared/ids.ts';
-import type { Dependency, JobSpec, TaskParams } from '../../shared/job-spec.ts';
-import type { TaskCounts } from '../../shared/task-state.ts';
+import type { JobSpec, TaskParams } from '../../shared/job-spec.ts';
 import type { EventBatch, Outcome } from '../../shared/wire/event.ts';
 import type { Verdict } from '../../shared/wire/verdict.ts';
+import type { AgentShape } from '../core/place.ts';
 
 /**
  * The coordinator's state: everything the services ask of it, each call one transaction (calls inside
@@ -68,7 +68,10 @@ export interface PoolLoad {
   /** Estimated work of the outstanding tasks, in ms of one slot; tasks of unknown length count as `unknownMs` each. */
   outstandingMs: number;
   slots: number;
+  /** Agents that take work: heard of lately and not draining. */
   liveAgents: number;
+  /** Their distinct kinds, for placement. */
+  shapes: AgentShape[];
 }
 
 export interface UnitRow {
@@ -114,8 +117,8 @@ export interface Applied {
 export interface JudgeState {
   /** Applies event batches in one transaction (hello, heartbeat, started, outcome, returned, …). Idempotent (R5). */
   apply(batches: readonly EventBatch[], now: number): Applied;
-  /** Commits outcomes read from segments (R5, R7). Idempotent. */
-  commit(outcomes: readonly Outcome[], now: number): Applied;
+  /** Commits outcomes read from segments (R5, R7). Idempotent. `segments`: the keys they were read from, never to be read again. */
+  commit(outcomes: readonly Outcome[], now: number, segments?: readonly string[]): Applied;
 }
 
 export interface VoidCandidate {
@@ -123,19 +126,22 @@ export interface VoidCandidate {
   pool: string;
   /** Everyone who ever claimed it: their segments are read before the void (R7). */
   claimants: { agent: AgentId; boot: BootId }[];
-  why: 'returned' | 'silent' | 'unclaimed';
+  why: VoidReason;
 }
+
+/** `dark`: the pool cannot be read and the hold-down is over (R9). The other reasons are looked at again when the unit is voided. */
+export type VoidReason = 'returned' | 'silent' | 'unclaimed' | 'dark';
 
 export interface LivenessState {
   /** Ends the claims of boots not heard since `silentSince` (ms). The caller has made sure we were listening (R7). */
   endSilentBoots(pool: string, silentSince: number, now: number): { agent: AgentId; boot: BootId }[];
-  /** Units without a live claim that were ever claimed or ever returned; and, with `patienceBefore`, units never claimed and sent before that. */
+  /** Units without a live claim that were ever claimed or ever returned; and, with `patienceBefore`, units never claimed and sent before that. At most 1,000. */
   voidCandidates(pool: string, patienceBefore: number | null): VoidCandidate[];
   /** True when a unit sent later than `sentAt` has been heard of in the pool. */
   laterUnitHeard(pool: string, sentAt: number): boolean;
   oldestUnclaimed(pool: string): { unit: UnitId; sentAt: number } | undefined;
   /** Voids units: each task whose current attempt is in it suffers a loss, or none when handed back unbegun at count 1 (R3, R6). */
-  voidUnits(units: readonly { unit: UnitId; why: VoidCandidate['why'] }[], now: number): Applied;
+  voidUnits(units: readonly { unit: UnitId; why: VoidReason }[], now: number): Applied;
   /** The last segment of a boot whose outcomes are committed, as a key to list after. */
   lastSegmentRead(agent: AgentId, boot: BootId): string | undefined;
   /** R8: what the control document of the pool must name now. Entries past their `notAfter` are forgotten here. */
@@ -160,10 +166,4 @@ export interface RebuildState {
   restoreCancel(job: JobId, tasks: readonly number[] | null, reason: string, now: number): void;
   /** What is still open: dispatched again, or `lost` where `retry.lost` is 0. */
   finishRebuild(now: number): { open: number; lost: number };
-}
-
-/** Reads for the API; none of them costs more for a job of a million tasks than for one of ten. */
-export interface JobTotals {
-  counts: TaskCounts;
-  depends: Dependency[];
 }

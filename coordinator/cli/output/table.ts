@@ -1,4 +1,4 @@
-import { escapeCell } from './escape.ts';
+import { escapeCell, escapeLines } from './escape.ts';
 import type { Colours } from './terminal.ts';
 
 /** One column: its heading and the text of its cells. `wide`: shown by `-o wide` only. */
@@ -88,6 +88,6 @@ export function renderFields(fields: readonly (readonly [string, string | undefi
   const shown = fields.filter((field): field is readonly [string, string] => field[1] !== undefined);
   const width = Math.max(0, ...shown.map(([name]) => name.length)) + 1;
   return shown
-    .map(([name, value]) => `${colours.dim(`${name}:`.padEnd(width))}  ${value.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}\n`)
+    .map(([name, value]) => `${colours.dim(`${name}:`.padEnd(width))}  ${escapeLines(value).replaceAll('\n', `\n${' '.repeat(width + 2)}`)}\n`)
     .join('');
 }

@@ -19,7 +19,8 @@ export function encodeSegment(segment: string): string {
 /** Undefined when the name encodes no segment. */
 export function decodeSegment(name: string): string | undefined {
   if (!name.includes('%')) return name;
-  const segment = name === '%-' ? '' : name.replaceAll('%2E', '.').replaceAll('%00', '\0').replaceAll('%25', '%');
+  const segment =
+    name === '%-' ? '' : name.replaceAll('%2E', '.').replaceAll('%00', '\0').replaceAll('%25', '%');
   return encodeSegment(segment) === name ? segment : undefined;
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { link, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { ClobiError, messageOf } from '../../errors.ts';
+import { syncDirectory } from './directories.ts';
 
 /** Tells a queue of ours from any other SQLite file ("Clob"). */
 const APPLICATION_ID = 0x436c6f62;
@@ -95,15 +96,6 @@ export async function createQueueFile(path: string): Promise<void> {
 
 function ignoreExisting(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Opens an existing queue file. Throws `NOT_FOUND`, or `INVALID_CONFIG` when the file is not one of ours. */

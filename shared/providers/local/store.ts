@@ -1,28 +1,26 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
-import { copyFile, constants, link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { ClobiError, messageOf } from '../../errors.ts';
-import type { GetOptions, ObjectInfo, ObjectStore, PutBody, StoreCapabilities, StoredObject } from '../ports.ts';
+import type {
+  GetOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutBody,
+  StoreCapabilities,
+  StoredObject,
+} from '../ports.ts';
+import { ignoreMissing, isMissing, makeDirectory, removeAbandoned, syncDirectory } from './directories.ts';
 import { pathOfKey } from './key-path.ts';
-import { isMissing, walkKeys } from './walk.ts';
+import { inspect, openExisting, writeTemporary } from './object-file.ts';
+import { walkKeys } from './walk.ts';
 
 const CAPABILITIES: StoreCapabilities = { putIfAbsent: true, presign: false, controlPollMs: 250 };
 
 const LIST_LIMIT = 1_000;
-/** A temporary file not written to for so long is a crashed process's. */
-const ABANDONED_AFTER_MS = 24 * 3600 * 1000;
 /** `remove` may take a directory away between our making it and our using it. */
 const PLACE_ATTEMPTS = 20;
-
-/**
- * ETags: of an object up to this size the SHA-256 of its content, read and hashed when asked for (a control document takes
- * 0.2 ms, so a poll four times a second needs no cache, and nothing can get out of step with the file). Of a larger one
- * inode, time and size, because reading gigabytes to list a job's outputs would cost more than it tells.
- */
-const HASHED_BYTES = 64 * 1024;
 
 /**
  * An object store on a directory of this machine: a file an object (key-path.ts). An object is written under `%tmp`, synced, then
@@ -42,10 +40,14 @@ export class FileStore implements ObjectStore {
       await mkdir(temporaryDirectory(root), { recursive: true, mode: 0o700 });
       await removeAbandoned(temporaryDirectory(root));
     } catch (error) {
-      throw new ClobiError('INVALID_CONFIG', `The directory "${root}" cannot be used as a store: ${messageOf(error)}.`, {
-        context: { path: root },
-        cause: error,
-      });
+      throw new ClobiError(
+        'INVALID_CONFIG',
+        `The directory "${root}" cannot be used as a store: ${messageOf(error)}.`,
+        {
+          context: { path: root },
+          cause: error,
+        },
+      );
     }
     return new FileStore(root);
   }
@@ -55,7 +57,9 @@ export class FileStore implements ObjectStore {
     const temporary = join(temporaryDirectory(this.#root), randomUUID());
     try {
       const info = await writeTemporary(temporary, body);
-      await this.#place(path, () => (options.ifAbsent === true ? link(temporary, path) : rename(temporary, path)));
+      await this.#place(path, () =>
+        options.ifAbsent === true ? link(temporary, path) : rename(temporary, path),
+      );
       return { key, ...info };
     } catch (error) {
       throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? alreadyThere(key, error) : error;
@@ -66,14 +70,16 @@ export class FileStore implements ObjectStore {
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     const file = await openExisting(this.#pathOf(key));
-    if (file === undefined) throw new ClobiError('NOT_FOUND', `There is no object "${key}".`, { context: { key } });
+    if (file === undefined)
+      throw new ClobiError('NOT_FOUND', `There is no object "${key}".`, { context: { key } });
     let isStreaming = false;
     try {
       const { content, ...info } = await inspect(file);
       if (options.ifNoneMatch === info.etag) return undefined;
       const from = options.range?.from ?? 0;
       const to = Math.min(options.range?.to ?? Infinity, info.sizeBytes - 1);
-      if (content !== undefined || from > to) return { key, ...info, body: bytesOf(content?.subarray(from, to + 1)) };
+      if (content !== undefined || from > to)
+        return { key, ...info, body: bytesOf(content?.subarray(from, to + 1)) };
       isStreaming = true;
       return { key, ...info, body: file.createReadStream({ start: from, end: to }) };
     } finally {
@@ -131,13 +137,13 @@ export class FileStore implements ObjectStore {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await move();
-        await syncDirectory(directory);
-        return;
+        break;
       } catch (error) {
         if (!isMissing(error) || attempt === PLACE_ATTEMPTS) throw error;
-        await makeDirectory(directory);
+        await makeDirectory(directory).catch(ignoreMissing);
       }
     }
+    await syncDirectory(directory).catch(ignoreMissing);
   }
 
   /** Removes directories that hold nothing any more, from here upwards. */
@@ -151,3 +157,11 @@ export class FileStore implements ObjectStore {
     }
   }
 }
+
+const temporaryDirectory = (root: string): string => join(root, '%tmp');
+
+const bytesOf = (content: Buffer | undefined): Readable =>
+  Readable.from(content === undefined || content.length === 0 ? [] : [content]);
+
+const alreadyThere = (key: string, cause: unknown): ClobiError =>
+  new ClobiError('PRECONDITION_FAILED', `The object "${key}" exists already.`, { context: { key }, cause });

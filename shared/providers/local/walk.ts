@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMissing } from './directories.ts';
 import { byteOrder, decodeDirectory, decodeSegment, encodeDirectory } from './key-path.ts';
 
 /** A file of a key, or a directory that holds the keys which begin with `text`. */
@@ -9,6 +10,12 @@ interface Entry {
   order: string;
   name: string;
   isDirectory: boolean;
+}
+
+/** Both in byte order. */
+interface Bounds {
+  prefix: string;
+  after: string;
 }
 
 /**
@@ -22,22 +29,35 @@ export async function* walkKeys(root: string, prefix: string, after: string): As
   yield* walkDirectory(join(root, ...segments.map(encodeDirectory)), base, bounds);
 }
 
-async function* walkDirectory(
-  path: string,
-  base: string,
-  bounds: { prefix: string; after: string },
-): AsyncGenerator<string> {
-  const directory = await readSorted(path);
+async function* walkDirectory(path: string, base: string, bounds: Bounds): AsyncGenerator<string> {
+  const entries = await readSorted(path);
   const start = byteOrder(base);
-  for (const entry of directory) {
+  for (let i = firstIndex(entries, start, bounds); i < entries.length; i += 1) {
+    const entry = entries[i] as Entry;
     const order = start + entry.order;
-    if (!order.startsWith(bounds.prefix)) continue;
-    if (!entry.isDirectory) {
+    if (!order.startsWith(bounds.prefix)) {
+      if (order > bounds.prefix) return;
+    } else if (!entry.isDirectory) {
       if (order > bounds.after) yield base + entry.text;
     } else if (order > bounds.after || bounds.after.startsWith(order)) {
       yield* walkDirectory(join(path, entry.name), base + entry.text, bounds);
     }
   }
+}
+
+/** Where the walk may begin: one before the first entry behind both bounds, as that one may hold keys behind them. */
+function firstIndex(entries: readonly Entry[], start: string, { prefix, after }: Bounds): number {
+  const bound = prefix > after ? prefix : after;
+  if (!bound.startsWith(start)) return 0;
+  const wanted = bound.slice(start.length);
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle] as Entry).order <= wanted) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
 }
 
 /**
@@ -87,7 +107,3 @@ function entryOf(found: { name: string; isDirectory(): boolean }): Entry[] {
 }
 
 const byOrder = (a: Entry, b: Entry): number => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0);
-
-/** Nothing at this path, or a part of it is a file. */
-export const isMissing = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');

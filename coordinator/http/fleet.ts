@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { ClobiError } from '../../shared/errors.ts';
+import type { AgentId } from '../../shared/ids.ts';
+import type { Pool } from '../services/context.ts';
+import { agentView, poolView, statusView, type PoolView, type StatusView } from './api.ts';
+import { addRoute } from './route.ts';
+import type { ApiContext } from './server.ts';
+
+export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
+  const { state, signals } = api;
+  const agents = z.object({ agents: z.array(agentView) });
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/agents',
+    summary: 'Agents heard of, live ones first',
+    reply: agents,
+    handle: () => ({ agents: state.agents() }),
+  });
+  addRoute(app, {
+    method: 'POST',
+    url: '/v1/agents/:agent/drain',
+    summary: 'Ask an agent to finish what runs and take nothing more',
+    params: z.object({ agent: z.string().min(1).max(256) }),
+    reply: agents,
+    handle: ({ params }) => {
+      if (!state.requestDrain(params.agent as AgentId)) throw new ClobiError('NOT_FOUND', `There is no live agent ${params.agent}.`);
+      signals.ring('revokes');
+      return { agents: state.agents().filter(({ agent }) => agent === params.agent) };
+    },
+  });
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/pools',
+    summary: 'Pools, their agents and their load',
+    reply: z.object({ pools: z.array(poolView) }),
+    handle: async () => ({ pools: await Promise.all(api.pools.map((pool) => viewPool(api, pool))) }),
+  });
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/status',
+    summary: 'The coordinator itself',
+    reply: statusView,
+    handle: (): StatusView => {
+      const { tasks, jobs } = state.totals();
+      const { version, startedAt } = api;
+      return { version, epoch: state.epoch(), startedAt, pid: process.pid, home: api.config.home, tasks, jobs };
+    },
+  });
+}
+
+async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
+  const load = state.load(pool.name, 0);
+  const { provider, labels } = pool.config;
+  return {
+    pool: pool.name,
+    provider,
+    labels: { ...labels },
+    agents: load.liveAgents,
+    slots: load.slots,
+    outstandingTasks: load.outstandingTasks,
+    outstandingUnits: load.outstandingUnits,
+    // A queue that cannot be asked is no reason not to show the pool.
+    queueDepth: await pool.units.depth().catch(() => null),
+  };
+}

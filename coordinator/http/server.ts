@@ -1,0 +1,66 @@
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Context } from '../services/context.ts';
+import type { Follows } from '../services/follows.ts';
+import type { Submitter } from '../services/submitter.ts';
+import { installAuth } from './auth.ts';
+import { installErrorHandlers } from './errors.ts';
+import { addEventRoutes } from './events.ts';
+import { addFleetRoutes } from './fleet.ts';
+import { addInputRoutes } from './inputs.ts';
+import { addJobRoutes } from './jobs.ts';
+import { addLogRoutes } from './logs.ts';
+import { addMetricRoutes } from './metrics.ts';
+import { addOutputRoutes } from './outputs.ts';
+import { addTaskRoutes } from './tasks.ts';
+
+/** What the routes work with. */
+export interface ApiContext extends Context {
+  submitter: Submitter;
+  follows: Follows;
+  token: string;
+  startedAt: number;
+  version: string;
+}
+
+/** Bodies other than job submissions and inputs are small. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** Generous: it stops a client that went mad, not one that works hard. */
+const REQUESTS_PER_MINUTE = 60_000;
+
+/** The API, not yet listening. */
+export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
+  const app = fastify({ loggerInstance: api.log, disableRequestLogging: true, bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+  // Schemas are there for the documentation; zod has checked what comes in and the compiler what goes out.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  installErrorHandlers(app);
+  installAuth(app, api.token);
+  await app.register(helmet);
+  await app.register(rateLimit, { max: REQUESTS_PER_MINUTE, timeWindow: 60_000 });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Clobi', version: api.version },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  await app.register(async (routes) => addRoutes(routes, api));
+  await app.ready();
+  return app;
+}
+
+function addRoutes(app: FastifyInstance, api: ApiContext): void {
+  addJobRoutes(app, api);
+  addTaskRoutes(app, api);
+  addLogRoutes(app, api);
+  addEventRoutes(app, api);
+  addOutputRoutes(app, api);
+  addInputRoutes(app, api);
+  addFleetRoutes(app, api);
+  addMetricRoutes(app, api);
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}

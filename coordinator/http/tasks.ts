@@ -1,0 +1,46 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { ClobiError } from '../../shared/errors.ts';
+import type { JobId } from '../../shared/ids.ts';
+import { TASK_STATES } from '../../shared/task-state.ts';
+import { explanation, taskView, type TaskView } from './api.ts';
+import { explainTask } from './explain.ts';
+import { findJob } from './find-job.ts';
+import { addRoute } from './route.ts';
+import { jobParams, pageQuery, taskParams } from './schemas.ts';
+import type { ApiContext } from './server.ts';
+
+export function addTaskRoutes(app: FastifyInstance, api: ApiContext): void {
+  const { state } = api;
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/jobs/:job/tasks',
+    summary: 'Tasks of a job, by index',
+    params: jobParams,
+    query: pageQuery.extend({ state: z.enum(TASK_STATES).optional(), after: z.coerce.number().int().nonnegative().optional() }),
+    reply: z.object({ tasks: z.array(taskView), next: z.string().optional() }),
+    handle: ({ params, query }) => state.tasks(findJob(state, params.job), query),
+  });
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/jobs/:job/tasks/:index',
+    summary: 'One task with its attempts',
+    params: taskParams,
+    reply: taskView,
+    handle: ({ params }) => taskOf(api, findJob(state, params.job), params.index),
+  });
+  addRoute(app, {
+    method: 'GET',
+    url: '/v1/jobs/:job/tasks/:index/explain',
+    summary: 'Why the task is not running, or why it failed',
+    params: taskParams,
+    reply: explanation,
+    handle: ({ params }) => explainTask(api, findJob(state, params.job), params.index),
+  });
+}
+
+export function taskOf({ state }: Pick<ApiContext, 'state'>, job: JobId, index: number): TaskView {
+  const view = state.task(job, index);
+  if (view === undefined) throw new ClobiError('NOT_FOUND', `Job ${job} has no task ${index}.`);
+  return view;
+}

@@ -1,0 +1,360 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Agent, type AgentParts } from '../../../agent/agent.ts';
+import { internalOutcome } from '../../../agent/internal-outcome.ts';
+import type { AgentIdentity, Slot, TaskToRun } from '../../../agent/types.ts';
+import type { UnitInHand } from '../../../agent/unit-in-hand.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { ClobiError } from '../../../shared/errors.ts';
+import { type AgentId, type AttemptId, newBootId, newJobId, newUnitId, type PoolName } from '../../../shared/ids.ts';
+import { type JobSpec, jobSpecSchema } from '../../../shared/job-spec.ts';
+import { LocalQueue } from '../../../shared/providers/local/queue.ts';
+import { FileStore } from '../../../shared/providers/local/store.ts';
+import type { Delivery, ObjectStore, Queue } from '../../../shared/providers/ports.ts';
+import { type Control, EMPTY_CONTROL } from '../../../shared/wire/control.ts';
+import { type AgentEvent, type Capacity, type EventBatch, eventBatchSchema, type Outcome, outcomeSchema } from '../../../shared/wire/event.ts';
+import { controlKey } from '../../../shared/wire/keys.ts';
+import { newKeyPair, seal, signerOf } from '../../../shared/wire/signature.ts';
+import type { UnitBody } from '../../../shared/wire/unit.ts';
+import { waitFor } from '../../helpers/wait.ts';
+
+const keys = newKeyPair();
+const sign = signerOf(keys.privateKey);
+
+export const specWith = (resources: Partial<JobSpec['resources']> = {}): JobSpec =>
+  jobSpecSchema.parse({
+    v: 1,
+    name: 'test',
+    owner: 'tester',
+    tasks: { kind: 'count', count: 1 },
+    command: ['/bin/true'],
+    script: null,
+    resources,
+    timeout: {},
+    retry: { backoff: { initialMs: 1, factor: 1, maxMs: 1 } },
+    placement: {},
+    retention: {},
+  });
+
+/** A unit of so many tasks, as the coordinator would write it. */
+export function unitOf(tasks: number, change: Partial<UnitBody> = {}): UnitBody {
+  return {
+    v: 1,
+    ns: 'test',
+    pool: 'local' as PoolName,
+    unit: newUnitId(1),
+    job: newJobId(),
+    taskCount: tasks,
+    spec: { inline: specWith() },
+    tasks: Array.from({ length: tasks }, (_, index) => ({ index, attempt: '1.1' as AttemptId })),
+    issuedAt: Date.now(),
+    notAfter: Date.now() + 3_600_000,
+    ...change,
+  };
+}
+
+export function sealed(unit: unknown): string {
+  const body = JSON.stringify(unit);
+  return seal(body, sign(body));
+}
+
+/** A slot that runs nothing: each task ends when the test says so, or at once. */
+class FakeSlot implements Slot {
+  readonly #rig: Rig;
+  #current: { task: TaskToRun; end: (outcome: Outcome) => void } | undefined;
+
+  constructor(rig: Rig) {
+    this.#rig = rig;
+  }
+
+  run(task: TaskToRun): Promise<Outcome> {
+    this.#rig.begun.push(`${task.unit.unit}/${task.task.index}`);
+    return new Promise((resolve) => {
+      this.#current = { task, end: resolve };
+      this.#rig.running.set(`${task.unit.unit}/${task.task.index}`, (result) => this.#end(result));
+      if (this.#rig.autoEnd) setImmediate(() => this.#end('succeeded'));
+    });
+  }
+
+  #end(result: Outcome['result']): void {
+    if (this.#current === undefined) return;
+    const { task, end } = this.#current;
+    this.#current = undefined;
+    this.#rig.running.delete(`${task.unit.unit}/${task.task.index}`);
+    const unit = { body: task.unit, id: task.unit.unit } as UnitInHand;
+    const now = Date.now();
+    const base = internalOutcome(this.#rig.identity, unit, { task: task.task, run: task.run, startedAt: now, endedAt: now }, '');
+    const reason = result === 'succeeded' ? null : result === 'failed' ? 'exit' : 'cancelled';
+    end({ ...base, result, reason, message: null, stdout: { bytes: this.#rig.output.length, inline: this.#rig.output } });
+  }
+
+  cancel(): void {
+    this.#rig.ops.push('cancel');
+    this.#end('cancelled');
+  }
+
+  kill(): void {
+    this.#rig.ops.push('kill');
+    this.#end('failed');
+  }
+
+  follow(on: boolean): void {
+    this.#rig.ops.push(`follow ${on}`);
+  }
+
+  async close(): Promise<void> {
+    this.#rig.ops.push('close slot');
+  }
+}
+
+export interface RigOptions {
+  capacity?: Partial<Capacity>;
+  timing?: Partial<AgentParts['settings']['config']['timing']>;
+  parts?: Partial<AgentParts>;
+}
+
+/** A whole agent on real queues and a real store in a directory of its own, with slots that the test controls. */
+export class Rig {
+  readonly identity: AgentIdentity;
+  /** What the agent did to the outside, in order: `put KEY`, `send TYPE…`, `delete`, `extend`, and calls of slots. */
+  readonly ops: string[] = [];
+  readonly begun: string[] = [];
+  readonly running = new Map<string, (result: Outcome['result']) => void>();
+  readonly batches: EventBatch[] = [];
+  readonly logged: string[] = [];
+  autoEnd = true;
+  output = '';
+  /** So many of the next calls fail. */
+  readonly failures = { put: 0, send: 0, done: 0, slot: 0, get: 0 };
+  slotsStarted = 0;
+  receives = 0;
+  readonly directory: string;
+  readonly units: LocalQueue;
+  readonly events: LocalQueue;
+  readonly store: FileStore;
+  readonly agent: Agent;
+  finished: Promise<void> = Promise.resolve();
+  isFinished = false;
+  readonly #drain = new AbortController();
+  readonly #now = new AbortController();
+  readonly #listening = new AbortController();
+  #listener: Promise<void> = Promise.resolve();
+
+  private constructor(directory: string, store: FileStore, options: RigOptions) {
+    this.directory = directory;
+    this.store = store;
+    this.units = LocalQueue.open(join(directory, 'units.sqlite'));
+    this.events = LocalQueue.open(join(directory, 'events.sqlite'));
+    this.identity = { pool: 'local', agent: 'a1' as AgentId, boot: newBootId() };
+    this.agent = new Agent(this.#parts(options));
+  }
+
+  static async create(options: RigOptions = {}): Promise<Rig> {
+    const directory = await mkdtemp(join(tmpdir(), 'clobi-agent-'));
+    const rig = new Rig(directory, await FileStore.open(join(directory, 'store')), options);
+    await rig.units.ensure();
+    await rig.events.ensure();
+    rig.#listener = rig.#listen();
+    return rig;
+  }
+
+  /** Starts the agent. */
+  start(): this {
+    this.finished = this.agent
+      .run({ drain: this.#drain.signal, now: this.#now.signal })
+      .finally(() => (this.isFinished = true));
+    return this;
+  }
+
+  drain(): void {
+    this.#drain.abort();
+  }
+
+  leave(): void {
+    this.#drain.abort();
+    this.#now.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    Object.assign(this.failures, { put: 0, send: 0, done: 0, slot: 0, get: 0 });
+    this.leave();
+    await this.finished;
+    this.#listening.abort();
+    await this.#listener;
+    await this.events.close();
+    await this.units.close();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async send(...units: unknown[]): Promise<void> {
+    await this.units.send(units.map((unit) => (typeof unit === 'string' ? unit : sealed(unit))));
+  }
+
+  async control(control: Partial<Control>): Promise<void> {
+    await this.store.put(controlKey('local'), JSON.stringify({ ...EMPTY_CONTROL, ...control }));
+  }
+
+  /** Ends a running fake task; waits until it runs. */
+  async end(unit: UnitBody, index: number, result: Outcome['result'] = 'succeeded'): Promise<void> {
+    const name = `${unit.unit}/${index}`;
+    const finish = await waitFor(`${name} runs`, () => this.running.get(name), 5_000);
+    finish(result);
+  }
+
+  all<T extends AgentEvent['type']>(type: T): Extract<AgentEvent, { type: T }>[] {
+    const events = [...this.batches].sort((a, b) => a.seq - b.seq).flatMap((batch) => batch.events);
+    return events.filter((event): event is Extract<AgentEvent, { type: T }> => event.type === type);
+  }
+
+  /** Every outcome that an event told of, read from its segment: the durable fact. */
+  async outcomes(): Promise<Outcome[]> {
+    const segments = this.all('outcome').map(({ segment }) => this.segment(segment));
+    return (await Promise.all(segments)).flat();
+  }
+
+  async segment(key: string): Promise<Outcome[]> {
+    const object = await this.store.get(key);
+    const parts: Buffer[] = [];
+    for await (const part of object?.body ?? []) parts.push(part as Buffer);
+    const lines = Buffer.concat(parts).toString().split('\n').filter((line) => line !== '');
+    return lines.map((line) => outcomeSchema.parse(JSON.parse(line)));
+  }
+
+  /** Waits until the agent has told of so many events of a type. */
+  until<T extends AgentEvent['type']>(type: T, count = 1): Promise<Extract<AgentEvent, { type: T }>[]> {
+    return waitFor(`${count} ${type} events`, () => {
+      const found = this.all(type);
+      return found.length >= count && found;
+    }, 5_000);
+  }
+
+  when(what: string, ask: () => boolean | Promise<boolean>): Promise<unknown> {
+    return waitFor(what, ask, 5_000);
+  }
+
+  deletes(): number {
+    return this.ops.filter((op) => op === 'delete').length;
+  }
+
+  /** The last heartbeat's claims. */
+  claims(): string[] | undefined {
+    return this.all('heartbeat').at(-1)?.claims;
+  }
+
+  async #listen(): Promise<void> {
+    while (!this.#listening.signal.aborted) {
+      const deliveries = await this.events.receive({ max: 50, waitMs: 1_000, leaseMs: 10_000, signal: this.#listening.signal });
+      for (const delivery of deliveries) {
+        this.batches.push(eventBatchSchema.parse(JSON.parse(delivery.body)));
+        await delivery.done();
+      }
+    }
+  }
+
+  #fail(what: keyof Rig['failures']): void {
+    if (this.failures[what] <= 0) return;
+    this.failures[what] -= 1;
+    throw new ClobiError('UNAVAILABLE', `planned failure of ${what}`);
+  }
+
+  #parts({ capacity, timing, parts }: RigOptions): AgentParts {
+    const full = { slots: 2, cpus: 2, memoryBytes: 2 ** 30, gpus: 0, ...capacity };
+    const config = {
+      v: 1 as const,
+      ns: 'test',
+      pool: 'local',
+      unitsQueue: '',
+      eventsQueue: '',
+      store: '',
+      publicKey: keys.publicKey,
+      labels: {},
+      timing: { heartbeatMs: 50, leaseMs: 2_000, flushMs: 20, controlPollMs: 20, ...timing },
+    };
+    const log = pino({ level: 'debug' }, { write: (line: string) => void this.logged.push(line) });
+    return {
+      settings: { home: '', pool: 'local', name: undefined, capacity: full, labels: {}, config },
+      identity: this.identity,
+      units: this.#watchedUnits(),
+      eventsQueue: this.#watchedEvents(),
+      store: this.#watchedStore(),
+      startSlot: async () => {
+        this.#fail('slot');
+        this.slotsStarted += 1;
+        return new FakeSlot(this);
+      },
+      hello: { type: 'hello', host: 'h', pid: 1, arch: 'x64', version: '0', capacity: full, labels: {}, isolation: 'none' },
+      clock: systemClock,
+      log,
+      ...parts,
+    };
+  }
+
+  #watchedUnits(): Queue {
+    const queue = this.units;
+    const watch = (delivery: Delivery): Delivery => ({
+      body: delivery.body,
+      receiveCount: delivery.receiveCount,
+      extend: (leaseMs) => {
+        this.ops.push('extend');
+        return delivery.extend(leaseMs);
+      },
+      done: async () => {
+        this.#fail('done');
+        this.ops.push('delete');
+        await delivery.done();
+      },
+    });
+    return {
+      capabilities: queue.capabilities,
+      send: (bodies) => queue.send(bodies),
+      receive: async (options) => {
+        this.receives += 1;
+        return (await queue.receive(options)).map(watch);
+      },
+      depth: () => queue.depth(),
+      ensure: () => queue.ensure(),
+      close: async () => undefined,
+    };
+  }
+
+  #watchedEvents(): Queue {
+    const queue = this.events;
+    return {
+      capabilities: { ...queue.capabilities, maxBodyBytes: 48 * 1024 },
+      send: async (bodies) => {
+        this.#fail('send');
+        const types = bodies.flatMap((body) => eventBatchSchema.parse(JSON.parse(body)).events.map(({ type }) => type));
+        const result = await queue.send(bodies);
+        this.ops.push(`send ${types.join(' ')}`);
+        return result;
+      },
+      receive: (options) => queue.receive(options),
+      depth: () => queue.depth(),
+      ensure: () => queue.ensure(),
+      close: async () => undefined,
+    };
+  }
+
+  #watchedStore(): ObjectStore {
+    const store = this.store;
+    return {
+      capabilities: store.capabilities,
+      put: async (key, body, options) => {
+        this.#fail('put');
+        const info = await store.put(key, body, options);
+        this.ops.push(`put ${key}`);
+        return info;
+      },
+      get: (key, options) => {
+        if (!key.startsWith('control/')) this.#fail('get');
+        return store.get(key, options);
+      },
+      head: (key) => store.head(key),
+      list: (prefix, after) => store.list(prefix, after),
+      remove: (names) => store.remove(names),
+      presign: async () => undefined,
+    };
+  }
+}
