@@ -50,8 +50,10 @@ export class Dispatcher {
     );
     faultPoint('dispatch.after-row');
     for (const unit of units) metrics.tasksDispatched.inc({ pool: unit.pool }, unit.tasks.length);
-    if (units.length > 0) signals.ring('outbox');
-    return units.length > 0;
+    if (units.length === 0) return false;
+    signals.ring('outbox');
+    signals.ring('changed');
+    return true;
   }
 
   #wakeAt(at: number | null, now: number): void {

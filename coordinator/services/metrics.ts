@@ -24,8 +24,7 @@ export class Metrics {
   });
 
   /** A gauge whose values are read when it is scraped. */
-  gauge(name: string, help: string, read: () => { labels: Record<string, string>; value: number }[]): void {
-    const labelNames = [...new Set(read().flatMap(({ labels }) => Object.keys(labels)))];
+  gauge(name: string, help: string, labelNames: string[], read: () => { labels: Record<string, string>; value: number }[]): void {
     const gauge: Gauge = new Gauge({
       name,
       help,

@@ -3,9 +3,10 @@ import type { Applied } from '../state/store.ts';
 /**
  * Who must look again, told at once: no service polls for another's work.
  * `dispatchable` tasks or capacity appeared · `outbox` units wait to be sent · `verdicts` terminal states wait for export ·
- * `exported` states may be shown · `revokes` control documents changed · `claims` who holds what may have changed.
+ * `exported` states may be shown · `revokes` control documents changed · `claims` who holds what may have changed ·
+ * `changed` something a follower may want to see.
  */
-const SIGNALS = ['dispatchable', 'outbox', 'verdicts', 'exported', 'revokes', 'claims'] as const;
+const SIGNALS = ['dispatchable', 'outbox', 'verdicts', 'exported', 'revokes', 'claims', 'changed'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 export class Signals {
@@ -44,5 +45,6 @@ export class Signals {
     if (applied.verdicts) this.ring('verdicts');
     if (applied.dispatchable) this.ring('dispatchable');
     if (applied.revokes) this.ring('revokes');
+    this.ring('changed');
   }
 }

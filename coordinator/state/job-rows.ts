@@ -4,7 +4,7 @@ import type { JobSpec } from '../../shared/job-spec.ts';
 import { TASK_STATES, type TaskCounts, type TaskState, TERMINAL_STATES, type TerminalState } from '../../shared/task-state.ts';
 import type { Session } from './session.ts';
 
-/** A job's row in memory. `pending`: terminal tasks whose verdict is not exported. Change it, then call `touchJob`. */
+/** A job's row in memory. `pending`: terminal tasks whose verdict is not exported. Whoever changes it calls `touchJob`. */
 export interface JobRow {
   seq: number;
   id: JobId;
@@ -32,7 +32,6 @@ export interface JobRow {
   runMs: number;
   samples: number;
   events: number;
-  dirty: boolean;
   spec: JobSpec | undefined;
 }
 
@@ -77,10 +76,8 @@ export function specOf(s: Session, job: JobRow): JobSpec {
   return job.spec;
 }
 
-export function touchJob(job: JobRow): JobRow {
-  job.dirty = true;
-  return job;
-}
+/** The row is written before the call that changed it returns. */
+export const touchJob = (s: Session, job: JobRow): void => void s.dirtyJobs.add(job);
 
 /** Terminal states as shown: those not yet exported count as running (R11). */
 export function shownCounts(job: JobRow): TaskCounts {
@@ -93,9 +90,7 @@ export function shownCounts(job: JobRow): TaskCounts {
 }
 
 export function writeJobs(s: Session): void {
-  for (const job of s.jobs.values()) {
-    if (!job.dirty) continue;
-    job.dirty = false;
+  for (const job of s.dirtyJobs) {
     s.sql(UPDATE).run(
       job.acknowledgedAt, job.held ? 1 : 0, job.queueDeadline, job.startedAt, job.lastEndAt, job.endedAt, job.cancelReason,
       job.size, stateNumber(job.restState), job.restFrom, job.restCount, job.restVerdict, job.restEndAt,
@@ -104,6 +99,7 @@ export function writeJobs(s: Session): void {
       job.runMs, job.samples, job.events, job.seq,
     );
   }
+  s.dirtyJobs.clear();
 }
 
 const UPDATE = `UPDATE jobs SET acknowledged_at = ?, held = ?, queue_deadline = ?, started_at = ?, last_end_at = ?, ended_at = ?,
@@ -151,7 +147,6 @@ function fromColumns(row: Columns): JobRow {
     runMs: number('run_ms'),
     samples: number('samples'),
     events: number('events'),
-    dirty: false,
     spec: undefined,
   };
 }

@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type JobRow, writeJobs } from './job-rows.ts';
 import { migrate } from './migrate.ts';
 import type { Applied } from './store.ts';
-import { type UnitRecord, writeLoads, writeUnits } from './unit-rows.ts';
+import { type LoadChange, type UnitRecord, writeLoads, writeUnits } from './unit-rows.ts';
 import type { PoolAgents } from './boots.ts';
 
 /** Rows of jobs are kept between transactions while they are not more than this. */
@@ -18,8 +18,9 @@ export class Session {
   readonly random: () => number;
   readonly jobs = new Map<number, JobRow>();
   readonly jobSeqs = new Map<string, number>();
+  readonly dirtyJobs = new Set<JobRow>();
   readonly units = new Map<number, UnitRecord>();
-  readonly loads = new Map<string, { pool: string; job: number; tasks: number; units: number }>();
+  readonly loads = new Map<string, LoadChange>();
   readonly poolAgents = new Map<string, PoolAgents>();
   epoch = 0;
   /** Terminal states up to this number of the outbox are in verdict objects. */
@@ -101,6 +102,7 @@ export class Session {
   }
 
   #forgetJobs(): void {
+    this.dirtyJobs.clear();
     this.jobs.clear();
     this.jobSeqs.clear();
   }

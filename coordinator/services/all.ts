@@ -1,0 +1,33 @@
+import { signerOf } from '../../shared/wire/signature.ts';
+import { UnitBuilder } from './build-unit.ts';
+import { Collector } from './collector.ts';
+import type { Context } from './context.ts';
+import { Controller } from './controller.ts';
+import { Deadlines } from './deadlines.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Exporter } from './exporter.ts';
+import type { Follows } from './follows.ts';
+import { Janitor } from './janitor.ts';
+import { Rescuer } from './rescuer.ts';
+import { Sender } from './sender.ts';
+
+/** What every service offers to the composition root. */
+export interface Startable {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Every service of a coordinator, in the order in which they are started. */
+export function makeServices(context: Context, parts: { privateKey: string; follows: Follows }): Startable[] {
+  const builder = new UnitBuilder(context, signerOf(parts.privateKey));
+  const perPool = context.pools.flatMap((pool) => {
+    const collector = new Collector(context, pool);
+    return [
+      new Sender(context, pool, builder),
+      collector,
+      new Rescuer(context, pool, collector.listening),
+      new Controller(context, pool, parts.follows),
+    ];
+  });
+  return [new Exporter(context), ...perPool, new Dispatcher(context), new Deadlines(context), new Janitor(context)];
+}

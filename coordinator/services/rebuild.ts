@@ -1,0 +1,173 @@
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { systemClock, type Clock } from '../../shared/clock.ts';
+import { ClobiError } from '../../shared/errors.ts';
+import type { JobId } from '../../shared/ids.ts';
+import { jobSpecSchema, taskParamsSchema } from '../../shared/job-spec.ts';
+import { coordinatorDirectory } from '../../shared/paths.ts';
+import { openStore } from '../../shared/providers/open.ts';
+import type { ObjectStore } from '../../shared/providers/ports.ts';
+import { itemsKey, specKey } from '../../shared/wire/keys.ts';
+import { verdictSchema } from '../../shared/wire/verdict.ts';
+import type { CoordinatorConfig } from '../config.ts';
+import { takeLock } from '../lock.ts';
+import { openState, type CoordinatorState } from '../state/open.ts';
+import type { NewJob } from '../state/store.ts';
+import { readCancels } from './cancel.ts';
+import { sha256 } from './canonical.ts';
+import { readEpoch } from './epoch.ts';
+import { listAll, readSegment, readText } from './read-segments.ts';
+import { submittedAtOf } from './submitted-at.ts';
+
+export interface RebuildOptions {
+  config: CoordinatorConfig;
+  log: Logger;
+  /** Rebuild although there is a state with jobs; it is moved aside. */
+  force?: boolean;
+  clock?: Clock;
+}
+
+export interface Rebuilt {
+  jobs: number;
+  tasks: number;
+  /** Tasks that will be dispatched again. */
+  open: number;
+  /** Tasks that ended as lost: they must never be started twice. */
+  lost: number;
+}
+
+/** Verdicts and outcomes applied in one transaction. */
+const BATCH = 5_000;
+
+/** R11: fills an empty state from the facts in the store: specs, verdicts, segments, cancels, in this order. */
+export async function rebuildState(options: RebuildOptions): Promise<Rebuilt> {
+  const { config, log, clock = systemClock } = options;
+  const directory = coordinatorDirectory(config.home);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const lock = takeLock(directory, clock.now());
+  try {
+    const file = stateFile(config.home);
+    setAside(file, { force: options.force === true, now: clock.now(), log });
+    const store = await openStore(config.store);
+    const state = openState(file);
+    try {
+      return await fill({ state, store, config, log, clock });
+    } finally {
+      state.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+export const stateFile = (home: string): string => join(coordinatorDirectory(home), 'state.sqlite');
+
+interface Work {
+  state: CoordinatorState;
+  store: ObjectStore;
+  config: CoordinatorConfig;
+  log: Logger;
+  clock: Clock;
+}
+
+/** Moved, not removed: it may be all that is left of something. */
+function setAside(file: string, order: { force: boolean; now: number; log: Logger }): void {
+  if (!existsSync(file)) return;
+  const state = openState(file);
+  const jobs = state.totals().jobs;
+  state.close();
+  if (jobs > 0 && !order.force) {
+    throw new ClobiError('CONFLICT', `${file} holds ${jobs} jobs; a rebuild would replace it. Use --force to move it aside and rebuild from the store.`);
+  }
+  const aside = `${file}.before-rebuild-${order.now}`;
+  for (const suffix of ['', '-wal', '-shm']) if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
+  order.log.warn({ file: aside, jobs }, 'moved the former state aside');
+}
+
+async function fill(work: Work): Promise<Rebuilt> {
+  const { state, store, log, clock } = work;
+  const jobs = await restoreJobs(work);
+  const epoch = Math.max((await readEpoch(store))?.epoch ?? 0, await highestVerdictEpoch(store)) + 1;
+  state.setEpoch(epoch);
+  await restoreVerdicts(work);
+  await restoreSegments(work);
+  for (const job of jobs) {
+    for (const cancel of await readCancels(work, job.id)) state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
+  }
+  const { open, lost } = state.finishRebuild(clock.now());
+  const rebuilt = { jobs: jobs.length, tasks: jobs.reduce((sum, job) => sum + job.tasks, 0), open, lost };
+  log.info({ ...rebuilt, epoch }, 'state rebuilt from the store');
+  return rebuilt;
+}
+
+/** In the order of submission, which that of the ids is: a dependency comes before what depends on it. */
+async function restoreJobs({ state, store, log }: Work): Promise<{ id: JobId; tasks: number }[]> {
+  const restored: { id: JobId; tasks: number }[] = [];
+  for await (const key of listAll(store, 'jobs/')) {
+    const id = /^jobs\/([^/]+)\/spec\.json$/.exec(key)?.[1] as JobId | undefined;
+    if (id === undefined) continue;
+    const job = await readJob(store, id);
+    if (job === undefined) {
+      log.error({ jobId: id }, 'the spec in the store is not readable; the job is left out');
+      continue;
+    }
+    state.restoreJob(job);
+    restored.push({ id, tasks: job.spec.retryOf?.indices.length ?? job.spec.tasks.count });
+  }
+  return restored;
+}
+
+async function readJob(store: ObjectStore, id: JobId): Promise<NewJob | undefined> {
+  const text = await readText(store, specKey(id));
+  const { data: spec } = jobSpecSchema.safeParse(parseJson(text));
+  if (spec === undefined) return undefined;
+  const items = spec.tasks.kind === 'items' ? (await readLines(store, itemsKey(id))).map((line) => taskParamsSchema.parse(JSON.parse(line))) : null;
+  return { id, spec, specSha256: sha256(text), items, submittedAt: submittedAtOf(id) };
+}
+
+const EPOCH_IN_KEY = /^verdicts\/(\d+)\//;
+
+async function highestVerdictEpoch(store: ObjectStore): Promise<number> {
+  let highest = 0;
+  for await (const key of listAll(store, 'verdicts/')) highest = Math.max(highest, Number(EPOCH_IN_KEY.exec(key)?.[1] ?? 0));
+  return highest;
+}
+
+async function restoreVerdicts({ state, store, log }: Work): Promise<void> {
+  for await (const key of listAll(store, 'verdicts/')) {
+    const lines = await readLines(store, key);
+    const verdicts = lines.flatMap((line) => verdictSchema.safeParse(parseJson(line)).data ?? []);
+    if (verdicts.length < lines.length) log.error({ key, bad: lines.length - verdicts.length }, 'verdict object has lines that are none');
+    state.restoreVerdicts(verdicts);
+  }
+}
+
+async function restoreSegments({ state, config, clock, log }: Work): Promise<void> {
+  // Each pool's segments are in its own store; one store may serve several pools.
+  for (const url of new Set(config.pools.map((pool) => pool.store))) {
+    const store = await openStore(url);
+    let waiting: Awaited<ReturnType<typeof readSegment>>['outcomes'] = [];
+    for await (const key of listAll(store, 'segments/')) {
+      const { outcomes, badLines } = await readSegment(store, key);
+      if (badLines > 0) log.error({ segment: key, badLines }, 'segment has lines that are no outcomes');
+      waiting.push(...outcomes);
+      if (waiting.length < BATCH) continue;
+      state.restoreOutcomes(waiting, clock.now());
+      waiting = [];
+    }
+    state.restoreOutcomes(waiting, clock.now());
+  }
+}
+
+const readLines = async (store: ObjectStore, key: string): Promise<string[]> =>
+  (await readText(store, key)).split('\n').filter((line) => line !== '');
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,112 @@
+import { isOverdue, mayCancel, needsRevoke } from '../core/cancel.ts';
+import { endAttempt } from './attempts.ts';
+import { logEvent } from './events.ts';
+import { type JobRow, stateNumber, touchJob } from './job-rows.ts';
+import { revokeTask } from './revokes.ts';
+import type { Work } from './session.ts';
+import { moveTask, taskAt, type TaskRow, waitingTasks } from './tasks.ts';
+import { tasksOfUnit, unitByUid } from './unit-rows.ts';
+
+const CHUNK = 10_000;
+
+/** R8: ends every open task of the job as cancelled. Returns how many. */
+export function cancelOpen(w: Work, job: JobRow, reason: string): number {
+  job.cancelReason ??= reason;
+  touchJob(w.s, job);
+  let cancelled = cancelRest(w, job);
+  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelWaiting(w, job, state, reason);
+  for (const task of dispatchedTasks(w, job)) cancelled += cancelTask(w, job, task, reason);
+  if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
+  return cancelled;
+}
+
+/** Ends the named tasks as cancelled where they are open. */
+export function cancelNamed(w: Work, job: JobRow, indices: readonly number[], reason: string): number {
+  let cancelled = 0;
+  for (const index of indices) {
+    const task = taskAt(w.s, job, index);
+    if (task !== undefined) cancelled += cancelTask(w, job, task, reason);
+  }
+  if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
+  return cancelled;
+}
+
+/** Ends as cancelled every blocked task of the job: what it depends on can no longer hold. */
+export function cancelBlocked(w: Work, job: JobRow, reason: string): number {
+  job.cancelReason ??= reason;
+  const rest = job.restState === 'blocked' ? cancelRest(w, job) : 0;
+  return rest + cancelWaiting(w, job, 'blocked', reason);
+}
+
+/** `timeout.queue`: ends as cancelled whatever has not started once. */
+export function cancelUnstarted(w: Work, job: JobRow, reason: string): number {
+  let cancelled = cancelRest(w, job);
+  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelWaiting(w, job, state, reason, true);
+  for (const task of dispatchedTasks(w, job)) if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+  if (cancelled > 0) {
+    job.cancelReason ??= reason;
+    logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
+  }
+  return cancelled;
+}
+
+const isUnstarted = (task: TaskRow): boolean => isOverdue({ state: task.state, everStarted: task.startedAt !== null });
+
+export function cancelTask(w: Work, job: JobRow, task: TaskRow, reason: string): number {
+  if (!mayCancel(task.state)) return 0;
+  if (needsRevoke(task.state) && task.unit !== null) {
+    endAttempt(w.s, job, task, { result: 'cancelled', reason, at: w.now });
+    revokeTask(w, unitByUid(w.s, task.unit), task.idx);
+  }
+  task.run = null;
+  task.reason = reason;
+  task.endedAt = w.now;
+  moveTask(w, job, task, 'cancelled');
+  return 1;
+}
+
+/** All tasks without a row at once, at the cost of one. */
+function cancelRest({ s, now, applied }: Work, job: JobRow): number {
+  const count = job.restCount;
+  if (count === 0 || !mayCancel(job.restState)) return 0;
+  job.counts[job.restState] -= count;
+  job.counts.cancelled += count;
+  job.pending.cancelled += count;
+  job.restState = 'cancelled';
+  s.lastVerdict += 1;
+  job.restVerdict = s.lastVerdict;
+  job.restEndAt = now;
+  job.lastEndAt = now;
+  touchJob(s, job);
+  s.sql('INSERT INTO outbox(seq, job, idx, state, count) VALUES (?, ?, -1, ?, ?)').run(
+    job.restVerdict,
+    job.seq,
+    stateNumber('cancelled'),
+    count,
+  );
+  applied.verdicts = true;
+  return count;
+}
+
+/** In chunks, so that a million rows are never in memory at once. */
+function cancelWaiting(w: Work, job: JobRow, state: 'blocked' | 'ready' | 'backoff', reason: string, unstarted = false): number {
+  let cancelled = 0;
+  for (let after = -1; ; ) {
+    const tasks = waitingTasks(w.s, job, state, { after, limit: CHUNK });
+    for (const task of tasks) if (!unstarted || isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+    const last = tasks.at(-1);
+    if (last === undefined || tasks.length < CHUNK) return cancelled;
+    after = last.idx;
+  }
+}
+
+/** Tasks that are dispatched or running: found by their units. */
+function* dispatchedTasks({ s }: Work, job: JobRow): Generator<TaskRow> {
+  const units = s.sql('SELECT uid FROM units WHERE job = ? AND open > 0').all(job.seq) as { uid: number }[];
+  for (const { uid } of units) {
+    for (const { index } of tasksOfUnit(s, uid)) {
+      const task = taskAt(s, job, index);
+      if (task?.unit === uid && needsRevoke(task.state)) yield task;
+    }
+  }
+}
