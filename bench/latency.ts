@@ -19,7 +19,10 @@ const now = (): number => performance.timeOrigin + performance.now();
 await using cluster = await Cluster.create({});
 await cluster.startCoordinator();
 cluster.startAgent('bench', { slots: 1 });
-await waitFor('the agent is there', async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1);
+await waitFor(
+  'the agent is there',
+  async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1,
+);
 
 const ours: number[] = [];
 const bare: number[] = [];
@@ -41,4 +44,7 @@ const row = (name: string, values: readonly number[]) => ({
   value: `p50 ${percentile(values, 0.5).toFixed(1)} ms`,
   ratio: `p99 ${percentile(values, 0.99).toFixed(1)} ms`,
 });
-report(`latency: submit to start on an idle system, ${String(SAMPLES)} samples`, [row('clobi', ours), row('bare spawn', bare)]);
+report(`latency: submit to start on an idle system, ${String(SAMPLES)} samples`, [
+  row('clobi', ours),
+  row('bare spawn', bare),
+]);

@@ -11,7 +11,8 @@ export interface Row {
 export function report(title: string, rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ name }) => name.length));
   process.stdout.write(`${title}\n`);
-  for (const { name, value, ratio } of rows) process.stdout.write(`  ${name.padEnd(width)}  ${value.padStart(16)}  ${ratio ?? ''}\n`);
+  for (const { name, value, ratio } of rows)
+    process.stdout.write(`  ${name.padEnd(width)}  ${value.padStart(16)}  ${ratio ?? ''}\n`);
   mkdirSync('bench/results', { recursive: true });
   const file = `bench/results/${title.split(':')[0] ?? 'bench'}.json`;
   writeFileSync(file, `${JSON.stringify({ title, at: new Date().toISOString(), rows }, null, 2)}\n`);

@@ -16,14 +16,18 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   await work();
   return performance.now() - start;
 };
-const rssMiB = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${String(coordinator.child.pid)}/status`, 'utf8'))?.[1]) / 1024;
+const rssMiB = (): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${String(coordinator.child.pid)}/status`, 'utf8'))?.[1]) /
+  1024;
 const command = async (...args: string[]): Promise<number> => {
   const times: number[] = [];
   for (let i = 0; i < 5; i += 1) {
-    times.push(await timed(async () => {
-      const { code, stderr } = await clobi([...args, '--home', cluster.home]);
-      if (code !== 0) throw new Error(stderr);
-    }));
+    times.push(
+      await timed(async () => {
+        const { code, stderr } = await clobi([...args, '--home', cluster.home]);
+        if (code !== 0) throw new Error(stderr);
+      }),
+    );
   }
   return median(times);
 };
@@ -32,7 +36,11 @@ const emptyPs = await command('ps');
 const spec = specOf({ name: 'million', command: ['/bin/true'], tasks: { kind: 'count', count: TASKS } });
 const submitMs = await timed(() => cluster.call('POST', '/v1/jobs', { spec }));
 const items = Array.from({ length: TASKS }, (_, i) => ({ item: `sample-${String(i)}` }));
-const itemsSpec = specOf({ name: 'million-items', command: ['echo', '${{ item }}'], tasks: { kind: 'items', count: TASKS } });
+const itemsSpec = specOf({
+  name: 'million-items',
+  command: ['echo', '${{ item }}'],
+  tasks: { kind: 'items', count: TASKS },
+});
 const itemsMs = await timed(() => cluster.call('POST', '/v1/jobs', { spec: itemsSpec, items }));
 cluster.startAgent('bench');
 const ms = (value: number): string => `${value.toFixed(0)} ms`;
@@ -41,6 +49,14 @@ report('scale: arrays of 1,000,000 tasks', [
   { name: 'submit of a million items, acknowledged', value: ms(itemsMs), ratio: 'asked for: ≤ 5000 ms' },
   { name: 'clobi ps, empty coordinator (baseline)', value: ms(emptyPs) },
   { name: 'clobi ps', value: ms(await command('ps')), ratio: 'asked for: ≤ 300 ms' },
-  { name: 'clobi job show last', value: ms(await command('job', 'show', 'last')), ratio: 'asked for: ≤ 300 ms' },
-  { name: 'coordinator memory, while it dispatches', value: `${rssMiB().toFixed(0)} MiB`, ratio: 'asked for: ≤ 300 MiB' },
+  {
+    name: 'clobi job show last',
+    value: ms(await command('job', 'show', 'last')),
+    ratio: 'asked for: ≤ 300 ms',
+  },
+  {
+    name: 'coordinator memory, while it dispatches',
+    value: `${rssMiB().toFixed(0)} MiB`,
+    ratio: 'asked for: ≤ 300 MiB',
+  },
 ]);

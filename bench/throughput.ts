@@ -26,7 +26,10 @@ async function throughClobi(): Promise<number> {
   await using cluster = await Cluster.create({});
   await cluster.startCoordinator();
   cluster.startAgent('bench', { slots: SLOTS });
-  await waitFor('the agent is there', async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1);
+  await waitFor(
+    'the agent is there',
+    async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1,
+  );
   const rate = await perSecond(async () => {
     const job = await cluster.submit({ command: ['/bin/true'], tasks: { kind: 'count', count: TASKS } });
     await cluster.get(`/v1/jobs/${job}/wait?timeoutMs=600000`, 600_000);
@@ -51,18 +54,30 @@ async function bareSpawnLoop(): Promise<void> {
 const numbers = Array.from({ length: TASKS }, (_, i) => String(i)).join('\n');
 
 function xargs(): void {
-  spawnSync('xargs', ['-P', String(SLOTS), '-n', '1', '/bin/true'], { input: numbers, stdio: ['pipe', 'ignore', 'inherit'] });
+  spawnSync('xargs', ['-P', String(SLOTS), '-n', '1', '/bin/true'], {
+    input: numbers,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
 }
 
 function gnuParallel(): void {
   const directory = mkdtempSync(join(tmpdir(), 'clobi-bench-'));
   const args = ['-j', String(SLOTS), '--joblog', join(directory, 'log'), '/bin/true', '{}'];
-  spawnSync('parallel', args, { input: numbers, env: { ...process.env, HOME: directory }, stdio: ['pipe', 'ignore', 'ignore'] });
+  spawnSync('parallel', args, {
+    input: numbers,
+    env: { ...process.env, HOME: directory },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   rmSync(directory, { recursive: true });
 }
 
 const hasParallel = spawnSync('parallel', ['--version']).status === 0;
-const rates: Record<string, number[]> = { clobi: [], 'bare Node spawn loop': [], 'xargs -P2': [], 'GNU parallel --joblog': [] };
+const rates: Record<string, number[]> = {
+  clobi: [],
+  'bare Node spawn loop': [],
+  'xargs -P2': [],
+  'GNU parallel --joblog': [],
+};
 for (let round = 0; round < ROUNDS; round += 1) {
   rates['bare Node spawn loop']?.push(await perSecond(bareSpawnLoop));
   rates['clobi']?.push(await throughClobi());

@@ -14,7 +14,8 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 function errorsPage(): string {
   const kinds = Object.entries(ERROR_KINDS).map(
-    ([code, kind]) => `| \`${code}\` | ${String(kind.exitCode)} | ${String(kind.httpStatus)} | ${kind.retryable ? 'yes' : 'no'} | ${cell(kind.meaning)} |`,
+    ([code, kind]) =>
+      `| \`${code}\` | ${String(kind.exitCode)} | ${String(kind.httpStatus)} | ${kind.retryable ? 'yes' : 'no'} | ${cell(kind.meaning)} |`,
   );
   const exits = Object.entries(EXIT).map(([name, code]) => `| ${String(code)} | ${name} |`);
   return [

@@ -44,7 +44,14 @@ async function coordinatorAnswers(coordinator: ChildProcess): Promise<void> {
   while (Date.now() < deadline && coordinator.exitCode === null) {
     const text = await readFile(join(home, 'coordinator', 'endpoint.json'), 'utf8').catch(() => undefined);
     const url = text === undefined ? undefined : (JSON.parse(text) as { url: string }).url;
-    if (url !== undefined && (await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false))) return;
+    if (
+      url !== undefined &&
+      (await fetch(`${url}/healthz`).then(
+        (answer) => answer.ok,
+        () => false,
+      ))
+    )
+      return;
     await pause(50);
   }
   throw new Error('the coordinator did not start; its log: npx clobi coordinator logs');

@@ -2,7 +2,12 @@ import type { IForbiddenRuleType } from 'dependency-cruiser';
 
 /** Who may import whom (docs/how-it-works.md, "Rooms"). */
 export const forbidden: IForbiddenRuleType[] = [
-  { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+  {
+    name: 'no-cycles',
+    severity: 'error',
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+  },
   {
     name: 'shared-imports-nobody',
     severity: 'error',
@@ -21,17 +26,29 @@ export const forbidden: IForbiddenRuleType[] = [
     from: { path: '^coordinator/', pathNot: '^coordinator/cli/' },
     to: { path: '^(agent|infra|test|bench)/' },
   },
-  { name: 'infra-imports-shared-only', severity: 'error', from: { path: '^infra/' }, to: { path: '^(coordinator|agent|test|bench)/' } },
+  {
+    name: 'infra-imports-shared-only',
+    severity: 'error',
+    from: { path: '^infra/' },
+    to: { path: '^(coordinator|agent|test|bench)/' },
+  },
   {
     name: 'core-is-pure',
     severity: 'error',
     from: { path: '^coordinator/core/' },
-    to: { path: '^(coordinator/(state|services|http|cli)/|node:|(fs|child_process|http|net|timers|sqlite)$)', pathNot: '^(node:)?(path|util)$', dependencyTypesNot: ['type-only'] },
+    to: {
+      path: '^(coordinator/(state|services|http|cli)/|node:|(fs|child_process|http|net|timers|sqlite)$)',
+      pathNot: '^(node:)?(path|util)$',
+      dependencyTypesNot: ['type-only'],
+    },
   },
   {
     name: 'only-state-speaks-sql',
     severity: 'error',
-    from: { path: '^(coordinator|agent)/', pathNot: '^(coordinator/state/|coordinator/lock.ts|agent/leftovers.ts|agent/lock.ts)' },
+    from: {
+      path: '^(coordinator|agent)/',
+      pathNot: '^(coordinator/state/|coordinator/lock.ts|agent/leftovers.ts|agent/lock.ts)',
+    },
     to: { path: '^(node:)?sqlite$' },
   },
   {

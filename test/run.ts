@@ -19,7 +19,8 @@ let passed = 0;
 
 const stream = run({ files, concurrency: 2, forceExit: false, timeout: 900_000 });
 stream.on('test:pass', (event) => {
-  if (event.skip !== undefined) skipped.push(`${relative('.', event.file ?? '')}: ${event.name} (${String(event.skip)})`);
+  if (event.skip !== undefined)
+    skipped.push(`${relative('.', event.file ?? '')}: ${event.name} (${String(event.skip)})`);
   else passed += 1;
 });
 stream.on('test:fail', () => (failed += 1));
@@ -27,7 +28,8 @@ stream.compose(spec).pipe(process.stdout);
 
 await new Promise((resolve) => stream.once('end', resolve));
 process.on('exit', () => {
-  if (skipped.length > 0) process.stdout.write(`\nSkipped:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
+  if (skipped.length > 0)
+    process.stdout.write(`\nSkipped:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
   const skippingForbidden = process.env['CI'] === 'true' && skipped.length > 0;
   process.exitCode = failed > 0 || passed === 0 || skippingForbidden ? 1 : 0;
 });

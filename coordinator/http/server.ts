@@ -37,6 +37,7 @@ export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   installErrorHandlers(app);
+  allowEmptyBodies(app);
   installAuth(app, api.token);
   await app.register(helmet);
   await app.register(rateLimit, { max: REQUESTS_PER_MINUTE, timeWindow: 60_000 });
@@ -51,6 +52,15 @@ export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
   await app.register(async (routes) => addRoutes(routes, api));
   await app.ready();
   return app;
+}
+
+/** A call without arguments may say that it sends JSON and send nothing. */
+function allowEmptyBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body.toString(), done);
+  });
 }
 
 function addRoutes(app: FastifyInstance, api: ApiContext): void {

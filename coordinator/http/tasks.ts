@@ -17,7 +17,7 @@ export function addTaskRoutes(app: FastifyInstance, api: ApiContext): void {
     url: '/v1/jobs/:job/tasks',
     summary: 'Tasks of a job, by index',
     params: jobParams,
-    query: pageQuery.extend({ state: z.enum(TASK_STATES).optional(), after: z.coerce.number().int().nonnegative().optional() }),
+    query: pageQuery.extend({ state: z.enum(TASK_STATES).optional(), after: z.coerce.number().int().min(-1).optional() }),
     reply: z.object({ tasks: z.array(taskView), next: z.string().optional() }),
     handle: ({ params, query }) => state.tasks(findJob(state, params.job), query),
   });

@@ -51,6 +51,7 @@ export class Sender {
     for (const { claimChecks } of built) for (const check of claimChecks) await this.#putOnce(check.key, check.body);
     const early = rows.filter((row) => row.markFirst || isPlanted('no-outbox'));
     this.#mark(early);
+    faultPoint('dispatch.before-send');
     const results = await this.#pool.units.send(built.map(({ message }) => message));
     faultPoint('dispatch.after-send');
     const sent = rows.filter((_, at) => results[at]?.ok === true);

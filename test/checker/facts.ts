@@ -19,7 +19,11 @@ export async function readFacts(store: ObjectStore): Promise<Facts> {
 
 async function readLines(store: ObjectStore, prefix: string): Promise<unknown[]> {
   const lines: unknown[] = [];
-  for (let page = await store.list(prefix); page.length > 0; page = await store.list(prefix, page.at(-1)!.key)) {
+  for (
+    let page = await store.list(prefix);
+    page.length > 0;
+    page = await store.list(prefix, page.at(-1)!.key)
+  ) {
     for (const { key } of page) {
       const object = await store.get(key);
       const body = object === undefined ? '' : await text(object.body);
@@ -30,7 +34,10 @@ async function readLines(store: ObjectStore, prefix: string): Promise<unknown[]>
 }
 
 /** Size and SHA-256 of an object as it is now; undefined when it is not there. */
-export async function digest(store: ObjectStore, key: string): Promise<{ sizeBytes: number; sha256: string } | undefined> {
+export async function digest(
+  store: ObjectStore,
+  key: string,
+): Promise<{ sizeBytes: number; sha256: string } | undefined> {
   try {
     const object = await store.get(key);
     if (object === undefined) return undefined;

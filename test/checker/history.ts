@@ -8,7 +8,14 @@ import type { TerminalState } from '../../shared/task-state.ts';
  */
 export type HistoryLine =
   | { type: 'acknowledged'; job: string; tasks: number; retryLimit: number; retryLost: number }
-  | { type: 'shown'; job: string; index: number; state: TerminalState; run: string | null; attempts?: AttemptView[] };
+  | {
+      type: 'shown';
+      job: string;
+      index: number;
+      state: TerminalState;
+      run: string | null;
+      attempts?: AttemptView[];
+    };
 
 export interface History {
   jobs: Map<string, { tasks: number; retryLimit: number; retryLost: number }>;
@@ -17,7 +24,9 @@ export interface History {
 }
 
 export function readHistory(file: string): History {
-  const lines = readFileSync(file, 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return historyOf(lines.map((line) => JSON.parse(line) as HistoryLine));
 }
 

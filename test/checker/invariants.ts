@@ -24,7 +24,11 @@ export interface CheckOptions {
  * Verifies I1, I2, I3 and I5 from the store and the client's history alone. Returns every violation; an
  * empty list means the run was right as far as these two witnesses can tell.
  */
-export async function check(store: ObjectStore, history: History, options: CheckOptions = {}): Promise<Violation[]> {
+export async function check(
+  store: ObjectStore,
+  history: History,
+  options: CheckOptions = {},
+): Promise<Violation[]> {
   const facts = await readFacts(store);
   const index = indexFacts(facts);
   const violations: Violation[] = [];
@@ -49,8 +53,14 @@ export async function check(store: ObjectStore, history: History, options: Check
 type Add = (rule: string, text: string) => void;
 
 function indexFacts(facts: Facts) {
-  const single = groupBy(facts.verdicts.filter((verdict) => verdict.to === undefined), (v) => `${v.job}/${String(v.index)}`);
-  const ranges = groupBy(facts.verdicts.filter((verdict) => verdict.to !== undefined), (v) => v.job);
+  const single = groupBy(
+    facts.verdicts.filter((verdict) => verdict.to === undefined),
+    (v) => `${v.job}/${String(v.index)}`,
+  );
+  const ranges = groupBy(
+    facts.verdicts.filter((verdict) => verdict.to !== undefined),
+    (v) => v.job,
+  );
   const outcomes = groupBy(facts.outcomes, (o) => `${o.job}/${String(o.index)}`);
   return {
     verdictsOf: (job: string, i: number): Verdict[] => [
@@ -75,21 +85,34 @@ function checkEnded(verdicts: readonly Verdict[], add: Add): void {
   if (verdicts.length === 0) add('I1', 'acknowledged, but it has no final state');
 }
 
-function checkFinal(verdicts: readonly Verdict[], shown: readonly { state: string; run: string | null }[], add: Add): void {
+function checkFinal(
+  verdicts: readonly Verdict[],
+  shown: readonly { state: string; run: string | null }[],
+  add: Add,
+): void {
   const finals = new Set([...verdicts, ...shown].map(({ state, run }) => `${state} by ${run ?? 'no run'}`));
   if (finals.size > 1) add('I2', `more than one final state: ${[...finals].join(', ')}`);
   if (shown.length > 0 && verdicts.length === 0) add('I2', 'shown as final before its verdict was durable');
 }
 
-async function checkVisible(store: ObjectStore, verdicts: readonly Verdict[], outcomes: readonly Outcome[], add: Add): Promise<void> {
+async function checkVisible(
+  store: ObjectStore,
+  verdicts: readonly Verdict[],
+  outcomes: readonly Outcome[],
+  add: Add,
+): Promise<void> {
   const success = verdicts.find((verdict) => verdict.state === 'succeeded');
   if (success === undefined) return;
   const outcome = outcomes.find(({ run, result }) => run === success.run && result === 'succeeded');
-  if (outcome === undefined) return add('I3', `the visible run ${success.run ?? '?'} is in no segment`);
+  if (outcome === undefined) {
+    add('I3', `the visible run ${success.run ?? '?'} is in no segment`);
+    return;
+  }
   for (const output of outcome.outputs) {
     const found = await digest(store, output.key);
     if (found === undefined) add('I3', `output ${output.key} is missing`);
-    else if (found.sizeBytes !== output.sizeBytes || found.sha256 !== output.sha256) add('I3', `output ${output.key} differs from what was committed`);
+    else if (found.sizeBytes !== output.sizeBytes || found.sha256 !== output.sha256)
+      add('I3', `output ${output.key} differs from what was committed`);
   }
 }
 
@@ -115,15 +138,24 @@ function checkCounts({ verdicts, outcomes, attempts, retryLimit, retryLost }: Co
   const lost = attempts.filter(({ result }) => result === 'lost').length;
   if (failed > retryLimit + 1) add('I5', `${String(failed)} failures with retry.limit ${String(retryLimit)}`);
   if (lost > retryLost + 1) add('I5', `${String(lost)} losses with retry.lost ${String(retryLost)}`);
-  if (lost > retryLost && verdicts[0] !== undefined && verdicts[0].state !== 'lost' && verdicts[0].state !== 'cancelled') {
-    add('I5', `${String(lost)} losses with retry.lost ${String(retryLost)}, and yet it went on to ${verdicts[0].state}`);
+  if (
+    lost > retryLost &&
+    verdicts[0] !== undefined &&
+    verdicts[0].state !== 'lost' &&
+    verdicts[0].state !== 'cancelled'
+  ) {
+    add(
+      'I5',
+      `${String(lost)} losses with retry.lost ${String(retryLost)}, and yet it went on to ${verdicts[0].state}`,
+    );
   }
   const numbers = attempts.map(({ attempt }) => attempt);
   if (new Set(numbers).size < numbers.length) add('I5', `one attempt is listed twice: ${numbers.join(' ')}`);
   const final = verdicts[0];
   if (final?.state === 'failed') checkFailure({ final, outcomes, attempts }, add);
   const durable = outcomes.find(({ result }) => result === 'succeeded');
-  if (final?.state === 'lost' && durable !== undefined) add('R7', `ended as lost though the success of run ${durable.run} was durable`);
+  if (final?.state === 'lost' && durable !== undefined)
+    add('R7', `ended as lost though the success of run ${durable.run} was durable`);
   if (final?.state === 'lost' && attempts.length > 0 && lost < retryLost + 1) {
     add('I5', `ended as lost after ${String(lost)} losses, with retry.lost ${String(retryLost)}`);
   }
@@ -131,7 +163,11 @@ function checkCounts({ verdicts, outcomes, attempts, retryLimit, retryLost }: Co
 
 /** The attempt that ended a task as failed must have been counted as a failure, and be the newest of its task. */
 function checkFailure(
-  { final, outcomes, attempts }: { final: Verdict; outcomes: readonly Outcome[]; attempts: readonly AttemptView[] },
+  {
+    final,
+    outcomes,
+    attempts,
+  }: { final: Verdict; outcomes: readonly Outcome[]; attempts: readonly AttemptView[] },
   add: Add,
 ): void {
   if (!outcomes.some(({ run, result }) => run === final.run && result === 'failed')) {
@@ -139,7 +175,8 @@ function checkFailure(
   }
   const attempt = final.run?.split('-')[0];
   const listed = attempts.find((candidate) => candidate.attempt === attempt);
-  if (listed !== undefined && listed.result !== 'failed') add('I5', `attempt ${listed.attempt} ended the task as failed, but was counted as ${listed.result}`);
+  if (listed !== undefined && listed.result !== 'failed')
+    add('I5', `attempt ${listed.attempt} ended the task as failed, but was counted as ${listed.result}`);
   const newest = Math.max(...attempts.map((candidate) => parseAttemptId(candidate.attempt)?.n ?? 0));
   if (attempt !== undefined && attempts.length > 0 && (parseAttemptId(attempt)?.n ?? 0) < newest) {
     add('I5', `attempt ${attempt} ended the task as failed while ${String(newest)} was the newest`);
@@ -148,6 +185,10 @@ function checkFailure(
 
 function checkNoLoss(attempts: readonly AttemptView[], add: Add): void {
   for (const { attempt, result, reason } of attempts) {
-    if (result === 'lost') add('no-fault-no-loss', `attempt ${attempt} was counted as lost (${reason ?? 'no reason'}) though nothing failed`);
+    if (result === 'lost')
+      add(
+        'no-fault-no-loss',
+        `attempt ${attempt} was counted as lost (${reason ?? 'no reason'}) though nothing failed`,
+      );
   }
 }

@@ -48,7 +48,11 @@ test('a task that ignores TERM, forks grandchildren and calls setsid is killed w
   // The pids seen inside a PID namespace are not ours: the cgroup- and namespace-free witness is a file that keeps growing.
   const script = `trap '' TERM; (trap '' TERM; while :; do echo g >> ${marks}-grand; sleep 0.05; done) & setsid sh -c "trap '' TERM; while :; do echo s >> ${marks}-setsid; sleep 0.05; done" & while :; do sleep 1; done`;
   const job = await cluster.submit({ command: ['sh', '-c', script], timeout: { graceMs: 200 } });
-  const sizeOf = async (name: string): Promise<number> => readFile(`${marks}-${name}`).then((bytes) => bytes.length, () => 0);
+  const sizeOf = async (name: string): Promise<number> =>
+    readFile(`${marks}-${name}`).then(
+      (bytes) => bytes.length,
+      () => 0,
+    );
   await waitFor('all of them run', async () => (await sizeOf('grand')) > 2 && (await sizeOf('setsid')) > 2);
 
   await cluster.call('POST', `/v1/jobs/${job}/cancel`, {});
@@ -65,7 +69,11 @@ test('a task over its time limit fails with the reason timeout, and is tried aga
   await using cluster = await Cluster.create();
   await cluster.startCoordinator();
   cluster.startAgent('a', { slots: 1 });
-  const job = await cluster.submit({ command: ['sleep', '600'], timeout: { runMs: 300, graceMs: 100 }, retry: { limit: 1, backoff: { initialMs: 10, factor: 1, maxMs: 10 } } });
+  const job = await cluster.submit({
+    command: ['sleep', '600'],
+    timeout: { runMs: 300, graceMs: 100 },
+    retry: { limit: 1, backoff: { initialMs: 10, factor: 1, maxMs: 10 } },
+  });
   assert.equal((await cluster.over(job)).state, 'failed');
   const task = await cluster.task(job, 0);
   assert.equal(task.reason, 'timeout');

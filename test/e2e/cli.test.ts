@@ -9,7 +9,8 @@ import { type CliResult, clobi } from '../helpers/process.ts';
 /** The command line against a real coordinator and agent: exit codes, what is on stdout, what errors say. */
 let cluster: Cluster;
 let directory: string;
-const run = (...args: string[]): Promise<CliResult> => clobi([...args, '--home', cluster.home], { cwd: directory });
+const run = (...args: string[]): Promise<CliResult> =>
+  clobi([...args, '--home', cluster.home], { cwd: directory });
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'clobi-cli-'));
@@ -61,7 +62,10 @@ describe('exit codes', () => {
 describe('bad job files are refused whole, with every problem at its place', () => {
   test('near misses, wrong types and unknown keys at once; nothing is submitted', async () => {
     const file = join(directory, 'bad.yaml');
-    await writeFile(file, 'apiVersion: clobi/v1\ncomand: ["true"]\nenv:\n  PORT: 8080\nresources:\n  memory: 8 gigs\n');
+    await writeFile(
+      file,
+      'apiVersion: clobi/v1\ncomand: ["true"]\nenv:\n  PORT: 8080\nresources:\n  memory: 8 gigs\n',
+    );
     const before = JSON.parse((await run('ps', '-o', 'json')).stdout) as unknown[];
     const { code, stdout, stderr } = await run('submit', file);
     assert.equal(code, 2);
@@ -85,7 +89,9 @@ describe('what a person asks', () => {
   });
   test('retry --failed runs only what failed, with more memory', async () => {
     const marker = join(directory, 'fixed');
-    const job = await submitted(`apiVersion: clobi/v1\narray: { count: 4 }\nenv: { MARK: ${marker} }\nscript: |\n  [ $CLOBI_TASK_INDEX -lt 2 ] || [ -e $MARK ]\n`);
+    const job = await submitted(
+      `apiVersion: clobi/v1\narray: { count: 4 }\nenv: { MARK: ${marker} }\nscript: |\n  [ $CLOBI_TASK_INDEX -lt 2 ] || [ -e $MARK ]\n`,
+    );
     assert.equal((await run('job', 'wait', job)).code, 10);
     await writeFile(marker, '');
     const retried = await run('job', 'retry', job, '--failed', '--memory', '64MiB', '-o', 'name');
@@ -93,7 +99,10 @@ describe('what a person asks', () => {
     const next = retried.stdout.trim();
     assert.equal((await run('job', 'wait', next)).code, 0);
     const tasks = JSON.parse((await run('task', 'list', next, '-o', 'json')).stdout) as { index: number }[];
-    assert.deepEqual(tasks.map(({ index }) => index), [2, 3]);
+    assert.deepEqual(
+      tasks.map(({ index }) => index),
+      [2, 3],
+    );
   });
   test('every output format of ps; json is one document, jsonl a line each, name the bare ids', async () => {
     const job = await submitted('apiVersion: clobi/v1\nname: shapes\ncommand: ["true"]\n');
@@ -109,7 +118,10 @@ describe('what a person asks', () => {
   test('an id may be shortened, or be `last`', async () => {
     const job = await submitted('apiVersion: clobi/v1\nname: newest\ncommand: ["true"]\n');
     for (const id of ['last', job.slice(0, 24)]) {
-      assert.equal((JSON.parse((await run('job', 'show', id, '-o', 'json')).stdout) as { id: string }).id, job);
+      assert.equal(
+        (JSON.parse((await run('job', 'show', id, '-o', 'json')).stdout) as { id: string }).id,
+        job,
+      );
     }
   });
 });

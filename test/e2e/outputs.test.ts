@@ -79,7 +79,9 @@ test('200 MB of stdout arrive whole, and the agent’s memory stays bounded', as
   assert.ok(peakMiB < 512, `the agent needed ${peakMiB.toFixed(0)} MiB`);
   const endpoint = await cluster.endpoint();
   const token = (await readFile(join(cluster.home, 'coordinator', 'token'), 'utf8')).trim();
-  const response = await fetch(`${endpoint?.url ?? ''}/v1/jobs/${job}/tasks/0/logs/stdout`, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(`${endpoint?.url ?? ''}/v1/jobs/${job}/tasks/0/logs/stdout`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   let bytes = 0;
   let end = '';
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
@@ -91,7 +93,10 @@ test('200 MB of stdout arrive whole, and the agent’s memory stays bounded', as
 });
 
 test('stdout and stderr of every task, each line behind its task', async () => {
-  const job = await cluster.submit({ command: shell('echo "out $CLOBI_TASK_INDEX"; echo "err $CLOBI_TASK_INDEX" >&2'), tasks: { kind: 'count', count: 3 } });
+  const job = await cluster.submit({
+    command: shell('echo "out $CLOBI_TASK_INDEX"; echo "err $CLOBI_TASK_INDEX" >&2'),
+    tasks: { kind: 'count', count: 3 },
+  });
   await cluster.over(job);
   const { code, stdout } = await clobi(['job', 'logs', job, '--home', cluster.home]);
   assert.equal(code, 0);

@@ -27,12 +27,29 @@ describe('clobi run', () => {
   test('a task for every line of a file, results on disk', async () => {
     await writeFile(join(cwd, 'names.txt'), 'ada\ngrace\nÉmilie du Châtelet\n');
     const { code, stderr } = await clobi(
-      ['run', '--each-line', 'names.txt', '--output', 'outputs/*', '--results', 'res', '--', 'sh', '-c', 'printf %s "$1" > outputs/name', 'sh', '{}'],
+      [
+        'run',
+        '--each-line',
+        'names.txt',
+        '--output',
+        'outputs/*',
+        '--results',
+        'res',
+        '--',
+        'sh',
+        '-c',
+        'printf %s "$1" > outputs/name',
+        'sh',
+        '{}',
+      ],
       { cwd },
     );
     assert.equal(code, 0, stderr);
     const [job] = await readdir(join(cwd, 'res'));
-    assert.equal(await readFile(join(cwd, 'res', job ?? '', '2', 'outputs', 'name'), 'utf8'), 'Émilie du Châtelet');
+    assert.equal(
+      await readFile(join(cwd, 'res', job ?? '', '2', 'outputs', 'name'), 'utf8'),
+      'Émilie du Châtelet',
+    );
   });
 
   test('interrupted and run again it goes on where it was: what succeeded does not run again', async () => {
@@ -49,22 +66,37 @@ script: |
   if [ $CLOBI_TASK_INDEX -ge 3 ]; then while [ ! -e $GATE ]; do sleep 0.05; done; fi
 `,
     );
-    const first = spawn(process.execPath, [CLOBI, 'run', '--slots', '1', 'job.yaml'], { cwd, stdio: 'ignore' });
-    await waitFor('the fourth task runs', async () => (await readFile(ran, 'utf8').catch(() => '')).split('\n').length > 4);
+    const first = spawn(process.execPath, [CLOBI, 'run', '--slots', '1', 'job.yaml'], {
+      cwd,
+      stdio: 'ignore',
+    });
+    await waitFor(
+      'the fourth task runs',
+      async () => (await readFile(ran, 'utf8').catch(() => '')).split('\n').length > 4,
+    );
     first.kill('SIGKILL');
     await once(first, 'exit');
     await writeFile(gate, '');
     const second = await clobi(['run', '--slots', '1', 'job.yaml'], { cwd });
     assert.equal(second.code, 0, second.stderr);
     const indices = (await readFile(ran, 'utf8')).trim().split('\n');
-    for (const done of ['0', '1', '2']) assert.equal(indices.filter((index) => index === done).length, 1, `task ${done} ran once`);
+    for (const done of ['0', '1', '2'])
+      assert.equal(indices.filter((index) => index === done).length, 1, `task ${done} ran once`);
     for (const open of ['3', '4', '5']) assert.ok(indices.includes(open));
   });
 
   test('leaves no process behind when it is killed', async () => {
     const mark = join(cwd, 'mark');
-    const run = spawn(process.execPath, [CLOBI, 'run', '--', 'sh', '-c', `while :; do echo x >> ${mark}; sleep 0.05; done`], { cwd, stdio: 'ignore' });
-    const size = async (): Promise<number> => readFile(mark).then((bytes) => bytes.length, () => 0);
+    const run = spawn(
+      process.execPath,
+      [CLOBI, 'run', '--', 'sh', '-c', `while :; do echo x >> ${mark}; sleep 0.05; done`],
+      { cwd, stdio: 'ignore' },
+    );
+    const size = async (): Promise<number> =>
+      readFile(mark).then(
+        (bytes) => bytes.length,
+        () => 0,
+      );
     await waitFor('it runs', async () => (await size()) > 4);
     run.kill('SIGKILL');
     await once(run, 'exit');

@@ -6,7 +6,11 @@ import { Cluster } from '../helpers/cluster.ts';
 import { waitFor } from '../helpers/wait.ts';
 
 /** A task that runs until the gate file is there. */
-const untilGate = (gate: string): string[] => ['sh', '-c', `while [ ! -e '${gate}' ]; do sleep 0.05; done; echo done`];
+const untilGate = (gate: string): string[] => [
+  'sh',
+  '-c',
+  `while [ ! -e '${gate}' ]; do sleep 0.05; done; echo done`,
+];
 
 test('kill -9 of an agent with 2 tasks running and 50 queued: another agent finishes all', async () => {
   await using cluster = await Cluster.create();
@@ -24,10 +28,15 @@ test('kill -9 of an agent with 2 tasks running and 50 queued: another agent fini
   assert.equal(view.counts.succeeded, 52);
   const tasks = await cluster.observe(job);
   assert.deepEqual(await cluster.violations(), []);
-  const attempts = (await Promise.all(tasks.map(({ index }) => cluster.task(job, index)))).flatMap((task) => task.attempts ?? []);
+  const attempts = (await Promise.all(tasks.map(({ index }) => cluster.task(job, index)))).flatMap(
+    (task) => task.attempts ?? [],
+  );
   const lost = attempts.filter(({ result }) => result === 'lost');
   assert.ok(lost.length >= 2, `the loss of the two running tasks is recorded, found ${String(lost.length)}`);
-  assert.ok(lost.every(({ reason }) => reason !== null && reason !== ''), 'each loss has its reason');
+  assert.ok(
+    lost.every(({ reason }) => reason !== null && reason !== ''),
+    'each loss has its reason',
+  );
 });
 
 test('SIGSTOP of an agent past its lease and the dead time, then SIGCONT: one visible result, the stale run superseded', async () => {
@@ -36,7 +45,11 @@ test('SIGSTOP of an agent past its lease and the dead time, then SIGCONT: one vi
   await mkdir(gates);
   await cluster.startCoordinator();
   const paused = cluster.startAgent('paused', { slots: 1 });
-  const command = ['sh', '-c', `while [ ! -e "${gates}/$CLOBI_ATTEMPT" ]; do sleep 0.05; done; echo "$CLOBI_ATTEMPT" > outputs/attempt`];
+  const command = [
+    'sh',
+    '-c',
+    `while [ ! -e "${gates}/$CLOBI_ATTEMPT" ]; do sleep 0.05; done; echo "$CLOBI_ATTEMPT" > outputs/attempt`,
+  ];
   const job = await cluster.submit({ command, outputs: [{ glob: 'outputs/attempt', required: true }] });
   await waitFor('it runs', async () => (await cluster.job(job)).counts.running === 1);
   const first = (await cluster.task(job, 0)).attempt ?? '';
@@ -45,7 +58,7 @@ test('SIGSTOP of an agent past its lease and the dead time, then SIGCONT: one vi
   cluster.startAgent('other', { slots: 1 });
   const second = await waitFor('the next attempt runs', async () => {
     const task = await cluster.task(job, 0);
-    return task.state === 'running' && task.attempt !== first && task.attempt;
+    return task.state === 'running' && task.attempt !== null && task.attempt !== first && task.attempt;
   });
   await writeFile(join(gates, second), '');
   await cluster.over(job);
@@ -55,11 +68,16 @@ test('SIGSTOP of an agent past its lease and the dead time, then SIGCONT: one vi
 
   const stale = await waitFor('the stale run is recorded', async () => {
     const attempts = (await cluster.task(job, 0)).attempts ?? [];
-    return attempts.find(({ attempt, endedAt, result }) => attempt === first && endedAt !== null && result !== 'open');
+    return attempts.find(
+      ({ attempt, endedAt, result }) => attempt === first && endedAt !== null && result !== 'open',
+    );
   });
   assert.ok(['superseded', 'lost'].includes(stale.result), `the stale attempt is ${stale.result}`);
   const events = await cluster.get<{ events: { type: string }[] }>(`/v1/jobs/${job}/events`);
-  assert.ok(events.events.some(({ type }) => type === 'superseded' || type === 'lost'), 'the job’s events tell it');
+  assert.ok(
+    events.events.some(({ type }) => type === 'superseded' || type === 'lost'),
+    'the job’s events tell it',
+  );
   await cluster.observe(job);
   assert.deepEqual(await cluster.violations(), []);
 });

@@ -18,11 +18,18 @@ test('kill -9 of the coordinator ten times during 2,000 tasks: all end, none twi
   await using cluster = await Cluster.create();
   await cluster.startCoordinator();
   cluster.startAgent('a');
-  const job = await cluster.submit({ command: ['sh', '-c', 'sleep 0.005'], tasks: { kind: 'count', count: TASKS } });
+  const job = await cluster.submit({
+    command: ['sh', '-c', 'sleep 0.005'],
+    tasks: { kind: 'count', count: TASKS },
+  });
 
   for (let kill = 0; kill < 10; kill += 1) {
     const share = ((kill + next()) / 10) * TASKS * 0.9;
-    await waitFor(`${String(Math.floor(share))} tasks are done`, async () => (await cluster.job(job)).counts.succeeded >= share, 60_000);
+    await waitFor(
+      `${String(Math.floor(share))} tasks are done`,
+      async () => (await cluster.job(job)).counts.succeeded >= share,
+      60_000,
+    );
     await cluster.coordinator?.kill();
     await cluster.startCoordinator();
   }

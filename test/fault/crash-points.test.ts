@@ -46,7 +46,11 @@ describe('a crash of the coordinator at', () => {
       await using cluster = await Cluster.create();
       cluster.startAgent('a');
       const doomed = await cluster.startCoordinator({ CLOBI_FAULT: point });
-      const submitted = cluster.submit({ command: ['sh', '-c', 'echo x > outputs/x'], tasks: { kind: 'count', count: TASKS }, outputs: [{ glob: 'outputs/x' }] });
+      const submitted = cluster.submit({
+        command: ['sh', '-c', 'echo x > outputs/x'],
+        tasks: { kind: 'count', count: TASKS },
+        outputs: [{ glob: 'outputs/x' }],
+      });
       assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
       await cluster.startCoordinator();
       await judge(cluster, await submitted);
@@ -60,7 +64,11 @@ describe('a crash of an agent at', () => {
       await using cluster = await Cluster.create();
       await cluster.startCoordinator();
       const doomed = cluster.startAgent('doomed', { env: { CLOBI_FAULT: point } });
-      const job = await cluster.submit({ command: ['sh', '-c', 'echo x > outputs/x'], tasks: { kind: 'count', count: TASKS }, outputs: [{ glob: 'outputs/x' }] });
+      const job = await cluster.submit({
+        command: ['sh', '-c', 'echo x > outputs/x'],
+        tasks: { kind: 'count', count: TASKS },
+        outputs: [{ glob: 'outputs/x' }],
+      });
       assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
       cluster.startAgent('successor');
       await judge(cluster, job);

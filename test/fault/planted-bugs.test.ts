@@ -8,7 +8,8 @@ import { scenarios } from './scenarios.ts';
  * find nothing; and with one bug planted (`CLOBI_PLANT`), where it must find the violation named here. Patience is off
  * in all of them, because it heals broken rules late and hides them.
  */
-const summary = (violations: readonly Violation[]): string => violations.map(({ rule, task, text }) => `${rule} ${task}: ${text}`).join('\n');
+const summary = (violations: readonly Violation[]): string =>
+  violations.map(({ rule, task, text }) => `${rule} ${task}: ${text}`).join('\n');
 
 for (const { story, bugs, play } of scenarios) {
   describe(story, () => {

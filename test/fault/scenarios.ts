@@ -31,16 +31,21 @@ interface Stage {
   open: (attempt: string, exitCode: number) => Promise<void>;
 }
 
-async function onStage(plant: string, settings: typeof QUICK, play: (stage: Stage) => Promise<{ job: string; options?: CheckOptions }>): Promise<Violation[]> {
+async function onStage(
+  plant: string,
+  settings: typeof QUICK,
+  play: (stage: Stage) => Promise<{ job: string; options?: CheckOptions }>,
+): Promise<Violation[]> {
   await using cluster = await Cluster.create(settings);
   const gates = join(cluster.home, 'gates');
   await mkdir(gates);
   const env = plant === '' ? {} : { CLOBI_PLANT: plant };
-  const open = (attempt: string, exitCode: number): Promise<void> => writeFile(join(gates, attempt), String(exitCode));
+  const open = (attempt: string, exitCode: number): Promise<void> =>
+    writeFile(join(gates, attempt), String(exitCode));
   const { job, options } = await play({ cluster, plant: env, gates, open });
   await cluster.over(job, GIVE_UP_MS).catch(() => undefined);
   await cluster.observe(job);
-  return cluster.violations(options);
+  return await cluster.violations(options);
 }
 
 /** The attempt now running, once it is another one than `not`. */
@@ -79,7 +84,10 @@ function otherHasHadItsTime(): () => boolean {
 const crashAtReceipt = (plant: string): Promise<Violation[]> =>
   onStage(plant, QUICK, async ({ cluster, plant: env }) => {
     await cluster.startCoordinator(env);
-    const doomed = cluster.startAgent('doomed', { slots: 1, env: { ...env, CLOBI_FAULT: 'take.after-check' } });
+    const doomed = cluster.startAgent('doomed', {
+      slots: 1,
+      env: { ...env, CLOBI_FAULT: 'take.after-check' },
+    });
     const job = await cluster.submit({ command: ['true'] });
     await doomed.exited;
     cluster.startAgent('successor', { slots: 1, env });
@@ -89,7 +97,10 @@ const crashAtReceipt = (plant: string): Promise<Violation[]> =>
 const crashAfterEvent = (plant: string): Promise<Violation[]> =>
   onStage(plant, QUICK, async ({ cluster, plant: env }) => {
     await cluster.startCoordinator(env);
-    const doomed = cluster.startAgent('doomed', { slots: 1, env: { ...env, CLOBI_FAULT: 'report.after-event' } });
+    const doomed = cluster.startAgent('doomed', {
+      slots: 1,
+      env: { ...env, CLOBI_FAULT: 'report.after-event' },
+    });
     const job = await cluster.submit({ command: ['true'] });
     await doomed.exited;
     cluster.startAgent('successor', { slots: 1, env });
@@ -99,7 +110,10 @@ const crashAfterEvent = (plant: string): Promise<Violation[]> =>
 const crashAfterSegment = (plant: string): Promise<Violation[]> =>
   onStage(plant, QUICK, async ({ cluster, plant: env }) => {
     await cluster.startCoordinator(env);
-    const doomed = cluster.startAgent('doomed', { slots: 1, env: { ...env, CLOBI_FAULT: 'report.after-segment' } });
+    const doomed = cluster.startAgent('doomed', {
+      slots: 1,
+      env: { ...env, CLOBI_FAULT: 'report.after-segment' },
+    });
     const job = await cluster.submit({
       command: ['sh', '-c', 'sleep 1'],
       retry: { lost: 0, backoff: { initialMs: 10, factor: 1, maxMs: 10 } },
@@ -131,10 +145,14 @@ const lateFailure = (plant: string): Promise<Violation[]> =>
     const second = await runningAttempt(cluster, job, first);
     await open(first, 1);
     sleeper.signal('SIGCONT');
-    await waitFor('the late failure is known', async () => {
-      const { events } = await cluster.get<{ events: { type: string }[] }>(`/v1/jobs/${job}/events`);
-      return events.some(({ type }) => type === 'superseded' || type === 'failed' || type === 'finished');
-    }, GIVE_UP_MS).catch(() => undefined);
+    await waitFor(
+      'the late failure is known',
+      async () => {
+        const { events } = await cluster.get<{ events: { type: string }[] }>(`/v1/jobs/${job}/events`);
+        return events.some(({ type }) => type === 'superseded' || type === 'failed' || type === 'finished');
+      },
+      GIVE_UP_MS,
+    ).catch(() => undefined);
     await open(second, 0);
     return { job };
   });
@@ -153,10 +171,14 @@ const lateSuccessAfterCancel = (plant: string): Promise<Violation[]> =>
     await cluster.over(job);
     await cluster.observe(job);
     sleeper.signal('SIGCONT');
-    await waitFor('its outcome is known', async () => {
-      const { events } = await cluster.get<{ events: { type: string }[] }>(`/v1/jobs/${job}/events`);
-      return events.some(({ type }) => type === 'superseded');
-    }, GIVE_UP_MS).catch(() => undefined);
+    await waitFor(
+      'its outcome is known',
+      async () => {
+        const { events } = await cluster.get<{ events: { type: string }[] }>(`/v1/jobs/${job}/events`);
+        return events.some(({ type }) => type === 'superseded');
+      },
+      GIVE_UP_MS,
+    ).catch(() => undefined);
     return { job };
   });
 

@@ -24,7 +24,10 @@ export async function startChild(file: URL, args: readonly string[]): Promise<Ch
 
   const nextLine = (accept: (line: string) => boolean, withinMs = 10_000): Promise<string> =>
     new Promise((resolve, reject) => {
-      const late = setTimeout(() => settle(() => reject(new Error(`${file.pathname} did not say it in ${withinMs} ms`))), withinMs);
+      const late = setTimeout(
+        () => settle(() => reject(new Error(`${file.pathname} did not say it in ${withinMs} ms`))),
+        withinMs,
+      );
       const onLine = (line: string): void => {
         if (accept(line)) settle(() => resolve(line));
       };

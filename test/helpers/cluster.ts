@@ -18,7 +18,13 @@ export type Settings = Partial<
   Partial<Record<'patience' | 'lookahead', number | 'off'>>;
 
 /** Short enough for a test, long enough for a busy machine. Patience is off: with it, broken rules heal late and go unseen. */
-export const QUICK: Settings = { heartbeat: 200, dead: 2_000, lease: 2_000, controlPoll: 50, patience: 'off' };
+export const QUICK: Settings = {
+  heartbeat: 200,
+  dead: 2_000,
+  lease: 2_000,
+  controlPoll: 50,
+  patience: 'off',
+};
 
 type SpecInput = z.input<typeof jobSpecSchema>;
 
@@ -40,12 +46,19 @@ export class Cluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.agents.values(), this.coordinator].map((process) => process?.kill()));
+    const processes = [
+      ...this.agents.values(),
+      ...(this.coordinator === undefined ? [] : [this.coordinator]),
+    ];
+    await Promise.all(processes.map((process) => process.kill()));
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async startCoordinator(env: Record<string, string> = {}): Promise<Process> {
-    this.coordinator = new Process(['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'], env);
+    this.coordinator = new Process(
+      ['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'],
+      env,
+    );
     await this.reachable(this.coordinator);
     return this.coordinator;
   }
@@ -55,12 +68,29 @@ export class Cluster {
     await waitFor(`the coordinator answers\n${process.output}`, async () => {
       if (!process.alive) return true;
       const endpoint = await this.endpoint();
-      return endpoint?.pid === process.child.pid && (await fetch(`${endpoint?.url ?? ''}/healthz`).then((r) => r.ok, () => false));
+      return (
+        endpoint?.pid === process.child.pid &&
+        (await fetch(`${endpoint?.url ?? ''}/healthz`).then(
+          (r) => r.ok,
+          () => false,
+        ))
+      );
     });
   }
 
   startAgent(name: string, options: { slots?: number; env?: Record<string, string> } = {}): Process {
-    const args = ['agent', 'start', '--pool', 'local', '--home', this.home, '--name', name, '--slots', String(options.slots ?? 2)];
+    const args = [
+      'agent',
+      'start',
+      '--pool',
+      'local',
+      '--home',
+      this.home,
+      '--name',
+      name,
+      '--slots',
+      String(options.slots ?? 2),
+    ];
     const agent = new Process(args, options.env);
     this.agents.set(name, agent);
     return agent;
@@ -78,8 +108,15 @@ export class Cluster {
     const endpoint = await this.endpoint();
     if (endpoint === undefined) return undefined;
     const token = (await readFile(join(this.home, 'coordinator', 'token'), 'utf8')).trim();
-    const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const response = await fetch(endpoint.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }).catch(() => undefined);
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const response = await fetch(endpoint.url + path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch(() => undefined);
     if (response === undefined) return undefined;
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${String(response.status)} ${text}`);
@@ -93,8 +130,16 @@ export class Cluster {
   /** Submits until acknowledged, with one idempotency key, as the CLI does. */
   async submit(spec: Partial<SpecInput> & { command: string[] }, items?: TaskParams[]): Promise<string> {
     const full = specOf(spec);
-    const reply = await waitFor('the job is acknowledged', () => this.call<SubmitReply>('POST', '/v1/jobs', { spec: full, ...(items && { items }) }));
-    this.history.push({ type: 'acknowledged', job: reply.job, tasks: reply.tasks, retryLimit: full.retry.limit, retryLost: full.retry.lost });
+    const reply = await waitFor('the job is acknowledged', () =>
+      this.call<SubmitReply>('POST', '/v1/jobs', { spec: full, ...(items && { items }) }),
+    );
+    this.history.push({
+      type: 'acknowledged',
+      job: reply.job,
+      tasks: reply.tasks,
+      retryLimit: full.retry.limit,
+      retryLost: full.retry.lost,
+    });
     return reply.job;
   }
 
@@ -109,18 +154,26 @@ export class Cluster {
   /** Waits until the whole job is over. Fails after the deadline with where everything stands. */
   async over(job: string, deadlineMs = 60_000): Promise<JobView> {
     const last = { view: undefined as JobView | undefined };
-    return waitFor(`job ${job} is over`, async () => {
-      last.view = (await this.call<JobView>('GET', `/v1/jobs/${job}`).catch(() => undefined)) ?? last.view;
-      return last.view?.endedAt != null && last.view;
-    }, deadlineMs).catch((error: unknown) => {
-      throw new Error(`${String(error)}; it is ${JSON.stringify(last.view?.counts)}\n${this.coordinator?.output.slice(-3_000) ?? ''}`);
+    return waitFor(
+      `job ${job} is over`,
+      async () => {
+        last.view = (await this.call<JobView>('GET', `/v1/jobs/${job}`).catch(() => undefined)) ?? last.view;
+        return typeof last.view?.endedAt === 'number' && last.view;
+      },
+      deadlineMs,
+    ).catch((error: unknown) => {
+      throw new Error(
+        `${String(error)}; it is ${JSON.stringify(last.view?.counts)}\n${this.coordinator?.output.slice(-3_000) ?? ''}`,
+      );
     });
   }
 
   async tasks(job: string): Promise<TaskView[]> {
     const all: TaskView[] = [];
     for (let after = -1; ; ) {
-      const page = await this.get<{ tasks: TaskView[]; next?: number }>(`/v1/jobs/${job}/tasks?limit=1000&after=${String(after)}`);
+      const page = await this.get<{ tasks: TaskView[]; next?: number }>(
+        `/v1/jobs/${job}/tasks?limit=1000&after=${String(after)}`,
+      );
       all.push(...page.tasks);
       const last = page.tasks.at(-1);
       if (last === undefined || page.next === undefined) return all;
@@ -133,7 +186,15 @@ export class Cluster {
     const tasks = await this.tasks(job);
     for (const task of tasks.filter(({ state }) => isTerminal(state))) {
       const full = withAttempts ? await this.task(job, task.index) : task;
-      if (isTerminal(full.state)) this.history.push({ type: 'shown', job, index: task.index, state: full.state, run: full.run, ...(full.attempts && { attempts: full.attempts }) });
+      if (isTerminal(full.state))
+        this.history.push({
+          type: 'shown',
+          job,
+          index: task.index,
+          state: full.state,
+          run: full.run,
+          ...(full.attempts && { attempts: full.attempts }),
+        });
     }
     return tasks;
   }

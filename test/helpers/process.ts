@@ -15,10 +15,14 @@ export class Process {
       env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString()).slice(-200_000));
+    const keep = (chunk: Buffer): void =>
+      void (this.output = (this.output + chunk.toString()).slice(-200_000));
     this.child.stdout?.on('data', keep);
     this.child.stderr?.on('data', keep);
-    this.exited = once(this.child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
+    this.exited = once(this.child, 'exit').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    }));
   }
 
   get alive(): boolean {
@@ -48,7 +52,10 @@ export interface CliResult {
 }
 
 /** Runs `clobi ARGS` to its end. */
-export async function clobi(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: string } = {}): Promise<CliResult> {
+export async function clobi(
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+): Promise<CliResult> {
   const child = spawn(process.execPath, [CLOBI, ...args], {
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     cwd: options.cwd,

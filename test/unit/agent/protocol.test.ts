@@ -44,6 +44,7 @@ describe('R4: outcome after facts', () => {
     await rig.when('the task has run', () => rig.begun.length === 1 && rig.running.size === 0);
     await rig.until('heartbeat', rig.all('heartbeat').length + 3);
     assert.deepEqual(rig.claims(), [unit.unit]);
+    await rig.heard();
     assert.equal(rig.all('outcome').length, 0);
     assert.equal(rig.deletes(), 0);
     rig.failures.put = 0;
@@ -78,6 +79,7 @@ describe('R4: outcome after facts', () => {
     await rig.when('a heartbeat claims it still', () => rig.claims()?.includes(unit.unit) === true);
     await rig.when('the message is deleted', () => rig.deletes() === 1);
     await rig.when('it is claimed no more', () => rig.claims()?.length === 0);
+    await rig.heard();
     assert.equal(rig.all('outcome').length, 1);
   });
 
@@ -87,6 +89,7 @@ describe('R4: outcome after facts', () => {
     rig.start();
     await rig.send(unitOf(4));
     await rig.when('the message is deleted', () => rig.deletes() === 1);
+    await rig.heard();
     assert.ok(rig.all('outcome').every(({ outcomes }) => outcomes === null));
     const outcomes = await rig.outcomes();
     assert.equal(outcomes.length, 4);
@@ -198,6 +201,7 @@ describe('messages that are no units', () => {
     await rig.when('all messages are deleted', () => rig.deletes() === 60);
     await rig.send(unitOf(1));
     await rig.until('outcome');
+    await rig.heard();
     assert.equal(rig.all('rejected').length, 20);
   });
 });

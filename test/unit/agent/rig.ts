@@ -20,6 +20,9 @@ import { newKeyPair, seal, signerOf } from '../../../shared/wire/signature.ts';
 import type { UnitBody } from '../../../shared/wire/unit.ts';
 import { waitFor } from '../../helpers/wait.ts';
 
+/** How long a test waits for what should happen. Short where it is planted not to. */
+const DEADLINE_MS = Number(process.env['CLOBI_TEST_DEADLINE_MS'] ?? 10_000);
+
 const keys = newKeyPair();
 const sign = signerOf(keys.privateKey);
 
@@ -130,6 +133,8 @@ export class Rig {
   readonly failures = { put: 0, send: 0, done: 0, slot: 0, get: 0 };
   slotsStarted = 0;
   receives = 0;
+  /** Event batches that the agent has sent. */
+  sent = 0;
   readonly directory: string;
   readonly units: LocalQueue;
   readonly events: LocalQueue;
@@ -199,7 +204,7 @@ export class Rig {
   /** Ends a running fake task; waits until it runs. */
   async end(unit: UnitBody, index: number, result: Outcome['result'] = 'succeeded'): Promise<void> {
     const name = `${unit.unit}/${index}`;
-    const finish = await waitFor(`${name} runs`, () => this.running.get(name), 5_000);
+    const finish = await waitFor(`${name} runs`, () => this.running.get(name), DEADLINE_MS);
     finish(result);
   }
 
@@ -210,8 +215,15 @@ export class Rig {
 
   /** Every outcome that an event told of, read from its segment: the durable fact. */
   async outcomes(): Promise<Outcome[]> {
+    await this.heard();
     const segments = this.all('outcome').map(({ segment }) => this.segment(segment));
     return (await Promise.all(segments)).flat();
+  }
+
+  /** Waits until everything that the agent has sent so far is in `batches`. */
+  async heard(): Promise<void> {
+    const { sent } = this;
+    await this.when('what was sent is heard', () => this.batches.length >= sent);
   }
 
   async segment(key: string): Promise<Outcome[]> {
@@ -227,11 +239,11 @@ export class Rig {
     return waitFor(`${count} ${type} events`, () => {
       const found = this.all(type);
       return found.length >= count && found;
-    }, 5_000);
+    }, DEADLINE_MS);
   }
 
   when(what: string, ask: () => boolean | Promise<boolean>): Promise<unknown> {
-    return waitFor(what, ask, 5_000);
+    return waitFor(what, ask, DEADLINE_MS);
   }
 
   deletes(): number {
@@ -327,6 +339,7 @@ export class Rig {
         this.#fail('send');
         const types = bodies.flatMap((body) => eventBatchSchema.parse(JSON.parse(body)).events.map(({ type }) => type));
         const result = await queue.send(bodies);
+        this.sent += bodies.length;
         this.ops.push(`send ${types.join(' ')}`);
         return result;
       },

@@ -141,6 +141,7 @@ describe('leases, heartbeats, started', () => {
     assert.equal(rig.batches.find(({ seq }) => seq === 0)?.events[0]?.type, 'hello');
     await rig.send(unitOf(3));
     await rig.until('outcome');
+    await rig.heard();
     assert.deepEqual(rig.all('started'), []);
     rig.autoEnd = false;
     const long = unitOf(2);
@@ -151,6 +152,7 @@ describe('leases, heartbeats, started', () => {
     await rig.until('outcome', 2);
     await rig.end(long, 1);
     await rig.when('both messages are deleted', () => rig.deletes() === 2);
+    await rig.heard();
     assert.equal(rig.all('started').length, 1);
   });
 });
@@ -184,6 +186,7 @@ describe('control document', () => {
     await rig.end(unit, 0);
     await rig.end(unit, 2);
     await rig.when('the message is deleted', () => rig.deletes() === 1);
+    await rig.heard();
     assert.deepEqual(rig.all('returned'), []);
   });
 
@@ -238,6 +241,7 @@ describe('leaving', () => {
     rig.drain();
     await rig.until('draining');
     await rig.send(unitOf(1));
+    await rig.heard();
     assert.deepEqual([rig.all('returned').length, rig.deletes(), rig.isFinished], [0, 0, false]);
     await rig.end(unit, 0, 'failed');
     await rig.end(unit, 1);
@@ -267,6 +271,7 @@ describe('leaving', () => {
     const [returned] = await rig.until('returned');
     assert.deepEqual(returned?.notBegun, [2]);
     await rig.until('goodbye');
+    await rig.heard();
     assert.deepEqual(rig.all('outcome'), []);
     assert.equal(rig.ops.filter((op) => op === 'kill').length, 2);
     assert.equal(rig.deletes(), 1);
