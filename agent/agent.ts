@@ -21,6 +21,8 @@ import { Work } from './work.ts';
 /** So long may the last words take when we were told to leave at once. */
 const LAST_WORDS_MS = 10_000;
 
+export type Hello = Extract<AgentEvent, { type: 'hello' }>;
+
 export interface AgentParts {
   settings: AgentSettings;
   identity: AgentIdentity;
@@ -28,7 +30,7 @@ export interface AgentParts {
   eventsQueue: Queue;
   store: ObjectStore;
   startSlot: StartSlot;
-  hello: Extract<AgentEvent, { type: 'hello' }>;
+  hello: Hello;
   clock: Clock;
   log: Logger;
   /** For tests: how long a unit waits in hand for room, and how long the agent rests after it refused one. */
@@ -87,7 +89,21 @@ export class Agent {
     const specs = new SpecSource(store);
     const { leaseMs } = timing;
     const rest = parts.restMs === undefined ? {} : { restMs: parts.restMs };
-    this.#take = new Take({ identity, queue: parts.units, expected, leaseMs, held, slots, specs, control, work, report, clock, log, ...rest });
+    this.#take = new Take({
+      identity,
+      queue: parts.units,
+      expected,
+      leaseMs,
+      held,
+      slots,
+      specs,
+      control,
+      work,
+      report,
+      clock,
+      log,
+      ...rest,
+    });
     const load = () => ({ running: work.running, freeSlots: slots.freeSlots });
     this.#heartbeat = new Heartbeat({ events, held, intervalMs: timing.heartbeatMs, load, log });
     this.#leases = new LeaseKeeper({ held, leaseMs, clock, log });
@@ -116,7 +132,8 @@ export class Agent {
   async #greet(drain: AbortSignal): Promise<void> {
     for (let failures = 1; !drain.aborted; failures += 1) {
       try {
-        await this.#events.sendNow([this.#parts.hello]); return;
+        await this.#events.sendNow([this.#parts.hello]);
+        return;
       } catch (error) {
         this.#parts.log.warn({ err: error, failures }, `coordinator cannot be greeted: ${messageOf(error)}`);
         await pause(Math.min(15_000, 100 * 2 ** failures), drain);
@@ -137,7 +154,10 @@ export class Agent {
   }
 
   async #leave(): Promise<void> {
-    this.#parts.log.warn({ units: this.#held.size, running: this.#work.running }, 'leaving at once; what runs is killed');
+    this.#parts.log.warn(
+      { units: this.#held.size, running: this.#work.running },
+      'leaving at once; what runs is killed',
+    );
     const over = Promise.all([this.#work.abandon(), this.#held.whenEmpty()]);
     await within(LAST_WORDS_MS, over);
   }

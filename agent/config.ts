@@ -44,10 +44,13 @@ export async function loadSettings(options: AgentOptions): Promise<AgentSettings
   checkName('pool', options.pool);
   if (options.name !== undefined) checkName('name', options.name);
   const home = homeDirectory(options.home);
-  const file = options.configFile === undefined ? agentConfigFile(home, options.pool) : resolve(options.configFile);
+  const file =
+    options.configFile === undefined ? agentConfigFile(home, options.pool) : resolve(options.configFile);
   const config = parseConfig(await readConfig(file, options.pool), file);
   if (config.pool !== options.pool)
-    throw invalid(`${file} is of pool "${config.pool}", but --pool is "${options.pool}". Give the file of the same pool.`);
+    throw invalid(
+      `${file} is of pool "${config.pool}", but --pool is "${options.pool}". Give the file of the same pool.`,
+    );
   return Object.freeze({
     home,
     pool: options.pool,
@@ -58,7 +61,8 @@ export async function loadSettings(options: AgentOptions): Promise<AgentSettings
   });
 }
 
-const invalid = (message: string, cause?: unknown): ClobiError => new ClobiError('INVALID_CONFIG', message, { cause });
+const invalid = (message: string, cause?: unknown): ClobiError =>
+  new ClobiError('INVALID_CONFIG', message, { cause });
 
 function checkName(option: string, value: string): void {
   if (!NAME.test(value))
@@ -71,8 +75,11 @@ async function readConfig(file: string, pool: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const advice = 'The coordinator writes it when it starts with this pool; on another machine, copy it there and give --config.';
-    throw new ClobiError('NOT_FOUND', `Pool "${pool}" is not known here: ${file} cannot be read. ${advice}`, { cause: error });
+    const advice =
+      'The coordinator writes it when it starts with this pool; on another machine, copy it there and give --config.';
+    throw new ClobiError('NOT_FOUND', `Pool "${pool}" is not known here: ${file} cannot be read. ${advice}`, {
+      cause: error,
+    });
   }
 }
 
@@ -90,10 +97,25 @@ export function capacityOf(options: Pick<AgentOptions, 'slots' | 'cpus' | 'memor
   const { slots = Math.max(1, Math.floor(options.cpus ?? machineCpus)), gpus = 0 } = options;
   const cpus = options.cpus ?? Math.max(machineCpus, slots);
   const memoryBytes = options.memoryBytes ?? machineMemoryBytes();
-  checkNumber('slots', slots, Number.isInteger(slots) && slots >= 1 && slots <= 4096, 'a whole number from 1 to 4096');
+  checkNumber(
+    'slots',
+    slots,
+    Number.isInteger(slots) && slots >= 1 && slots <= 4096,
+    'a whole number from 1 to 4096',
+  );
   checkNumber('cpus', cpus, cpus >= 0.001 && cpus <= 4096, 'a number from 0.001 to 4096');
-  checkNumber('memory', memoryBytes, Number.isSafeInteger(memoryBytes) && memoryBytes >= 1, 'at least 1 byte');
-  checkNumber('gpus', gpus, Number.isInteger(gpus) && gpus >= 0 && gpus <= 4096, 'a whole number from 0 to 4096');
+  checkNumber(
+    'memory',
+    memoryBytes,
+    Number.isSafeInteger(memoryBytes) && memoryBytes >= 1,
+    'at least 1 byte',
+  );
+  checkNumber(
+    'gpus',
+    gpus,
+    Number.isInteger(gpus) && gpus >= 0 && gpus <= 4096,
+    'a whole number from 0 to 4096',
+  );
   return { slots, cpus, memoryBytes, gpus };
 }
 

@@ -95,12 +95,16 @@ export class ControlWatch {
 
   async #read(): Promise<void> {
     const { store, pool } = this.#options;
-    const read = await readText(store, controlKey(pool), { maxBytes: LARGEST_CONTROL_BYTES, ifNoneMatch: this.#etag });
+    const read = await readText(store, controlKey(pool), {
+      maxBytes: LARGEST_CONTROL_BYTES,
+      ifNoneMatch: this.#etag,
+    });
     if (read === undefined) return;
     // Kept for a document that is nonsense as well: it is not read again before it changes.
     this.#etag = read.etag;
     const control = controlSchema.parse(JSON.parse(read.text));
-    if (control.v > CONTROL_VERSION) throw new Error(`its version ${control.v} is newer than ${CONTROL_VERSION}`);
+    if (control.v > CONTROL_VERSION)
+      throw new Error(`its version ${control.v} is newer than ${CONTROL_VERSION}`);
     this.#view = new ControlView(control);
     this.#options.onChange(this.#view);
   }

@@ -25,9 +25,16 @@ export function takeDirectory(home: string, pool: string, name?: string): OwnDir
   if (name !== undefined) {
     const taken = tryDirectory(parent, name);
     if (taken !== undefined) return taken;
-    throw new ClobiError('CONFLICT', `An agent "${name}" of pool "${pool}" runs already in ${parent}. Stop it, or give another --name.`);
+    throw new ClobiError(
+      'CONFLICT',
+      `An agent "${name}" of pool "${pool}" runs already in ${parent}. Stop it, or give another --name.`,
+    );
   }
-  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 56) || 'agent';
+  const host =
+    hostname()
+      .replaceAll(/[^A-Za-z0-9-]/g, '-')
+      .replace(/^-+/, '')
+      .slice(0, 56) || 'agent';
   for (let n = 1; n <= MOST_AGENTS; n += 1) {
     const taken = tryDirectory(parent, `${host}-${n}`);
     if (taken !== undefined) return taken;
@@ -47,8 +54,13 @@ function tryDirectory(parent: string, name: string): OwnDirectory | undefined {
     if (isBusy(error)) return undefined;
     throw error;
   }
-  return { name: name as AgentId, path, release: () => { if (database.isOpen) database.close(); } };
+  locks.add(database);
+  return { name: name as AgentId, path, release: () => void (locks.delete(database) && database.close()) };
 }
 
+/** Nobody may collect the garbage of a lock that somebody relies on. */
+const locks = new Set<DatabaseSync>();
+
 const SQLITE_BUSY = 5;
-const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;

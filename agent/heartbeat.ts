@@ -41,7 +41,9 @@ export class Heartbeat {
     const claimed = held.claimed();
     // No await between the look at what is held and the number that `pack` takes: the highest number decides (R7).
     const claims = [...new Set(claimed.map(({ id }) => id))];
-    const { unsent, cause } = await events.send(events.pack([eventText({ type: 'heartbeat', claims, ...load() })]));
+    const { unsent, cause } = await events.send(
+      events.pack([eventText({ type: 'heartbeat', claims, ...load() })]),
+    );
     if (unsent.length > 0) throw new Error('heartbeat was not sent', { cause });
     for (const unit of claimed) unit.claimed = true;
     return false;

@@ -23,7 +23,12 @@ export class LeaseKeeper {
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     const intervalMs = Math.max(1, Math.floor((options.leaseMs * RENEW_AT) / 2));
-    this.#service = new Service({ name: 'leases', intervalMs, log: options.log, runOnce: () => this.runOnce() });
+    this.#service = new Service({
+      name: 'leases',
+      intervalMs,
+      log: options.log,
+      runOnce: () => this.runOnce(),
+    });
   }
 
   start(): void {

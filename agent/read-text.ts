@@ -17,7 +17,10 @@ export async function readText(
   if (object === undefined) return undefined;
   if (object.sizeBytes > maxBytes) {
     object.body.destroy();
-    throw new ClobiError('LIMIT_EXCEEDED', `${key} has ${object.sizeBytes} bytes; at most ${maxBytes} are read.`);
+    throw new ClobiError(
+      'LIMIT_EXCEEDED',
+      `${key} has ${object.sizeBytes} bytes; at most ${maxBytes} are read.`,
+    );
   }
   const parts: Buffer[] = [];
   for await (const part of object.body) parts.push(part as Buffer);

@@ -177,7 +177,8 @@ export class Reporter {
   async #sendEvents(batch: Batch): Promise<void> {
     batch.bodies ??= this.#options.events.pack(this.#eventsOf(batch));
     if (batch.bodies.length === 0) return;
-    if (isPlanted('delete-before-returned')) await Promise.all(batch.returned.map((unit) => unit.delivery.done()));
+    if (isPlanted('delete-before-returned'))
+      await Promise.all(batch.returned.map((unit) => unit.delivery.done()));
     const { unsent, cause } = await this.#options.events.send(batch.bodies);
     batch.bodies = unsent;
     if (unsent.length > 0) throw new Error(`events were not sent: ${messageOf(cause)}`, { cause });
@@ -190,13 +191,17 @@ export class Reporter {
     if (batch.segment !== undefined) {
       const lines = batch.outcomes.map(({ line }) => line);
       const whole = outcomeEventText(batch.segment, lines);
-      events.push(whole.length <= this.#options.events.maxEventBytes ? whole : outcomeEventText(batch.segment, null));
+      events.push(
+        whole.length <= this.#options.events.maxEventBytes ? whole : outcomeEventText(batch.segment, null),
+      );
     }
     for (const unit of batch.returned) {
       const why = unit.returnReason;
       if (why === undefined || (why === 'redelivered' && isPlanted('delete-duplicate-silently'))) continue;
       const { receiveCount } = unit.delivery;
-      events.push(eventText({ type: 'returned', unit: unit.id, receiveCount, why, notBegun: unit.notBegun() }));
+      events.push(
+        eventText({ type: 'returned', unit: unit.id, receiveCount, why, notBegun: unit.notBegun() }),
+      );
     }
     return events;
   }
@@ -209,7 +214,12 @@ export class Reporter {
       if (begun.length === 0) continue;
       for (const task of begun) task.announced = true;
       batch.announced.add(unit);
-      const tasks = begun.map(({ task, run, startedAt }) => ({ index: task.index, attempt: task.attempt, run, at: startedAt }));
+      const tasks = begun.map(({ task, run, startedAt }) => ({
+        index: task.index,
+        attempt: task.attempt,
+        run,
+        at: startedAt,
+      }));
       events.push(eventText({ type: 'started', unit: unit.id, tasks }));
     }
     return events;
@@ -249,7 +259,9 @@ export class Reporter {
 
 /** The tasks of a unit that a `started` event should name now. One that ended does, when the unit was never claimed and goes on. */
 function toAnnounce(unit: UnitInHand): RunningTask[] {
-  const running = [...unit.running.values()].filter(({ announced, slot }) => !announced && slot !== undefined);
+  const running = [...unit.running.values()].filter(
+    ({ announced, slot }) => !announced && slot !== undefined,
+  );
   if (running.length > 0 || unit.claimed || unit.isOver()) return running;
   const last = unit.lastBegun;
   return last === undefined || last.announced || unit.running.has(last.task.index) ? [] : [last];

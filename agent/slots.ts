@@ -52,8 +52,14 @@ export class Slots {
 
   /** How many such tasks could start now. */
   roomFor(need: Need): number {
-    const parts = [[this.#free.milliCpus, need.milliCpus], [this.#free.memoryBytes, need.memoryBytes], [this.#free.gpus, need.gpus]];
-    const counts = parts.map(([free = 0, wanted = 0]) => (wanted === 0 ? Infinity : Math.floor(free / wanted)));
+    const parts = [
+      [this.#free.milliCpus, need.milliCpus],
+      [this.#free.memoryBytes, need.memoryBytes],
+      [this.#free.gpus, need.gpus],
+    ];
+    const counts = parts.map(([free = 0, wanted = 0]) =>
+      wanted === 0 ? Infinity : Math.floor(free / wanted),
+    );
     return Math.min(this.#freeSlots, ...counts);
   }
 

@@ -35,10 +35,15 @@ export class SpecSource {
 
 function parseSpec(text: string, key: string, sha256: string): JobSpec {
   if (createHash('sha256').update(text).digest('hex') !== sha256)
-    throw new ClobiError('CONFLICT', `The job's spec ${key} is not what the unit was signed with: its SHA-256 differs.`);
+    throw new ClobiError(
+      'CONFLICT',
+      `The job's spec ${key} is not what the unit was signed with: its SHA-256 differs.`,
+    );
   try {
     return jobSpecSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new ClobiError('CONFLICT', `The job's spec ${key} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new ClobiError('CONFLICT', `The job's spec ${key} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -30,7 +30,8 @@ export function watchStopSignals(): StopSignals {
   };
   const withParent = process.env['CLOBI_EXIT_WITH_PARENT'] === '1';
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  if (withParent) process.stdin.on('end', onParentGone).on('close', onParentGone).on('error', onParentGone).resume();
+  if (withParent)
+    process.stdin.on('end', onParentGone).on('close', onParentGone).on('error', onParentGone).resume();
   const dispose = (): void => {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     if (!withParent) return;

@@ -91,7 +91,8 @@ export class Take {
     if (!this.#hasRoom()) return false;
     const { queue, slots, leaseMs } = this.#options;
     // The next units are likely to be like the last. At least one is asked for: it may be a smaller one.
-    const likely = this.#lastNeed === undefined ? slots.freeSlots : Math.max(1, slots.roomFor(this.#lastNeed));
+    const likely =
+      this.#lastNeed === undefined ? slots.freeSlots : Math.max(1, slots.roomFor(this.#lastNeed));
     const max = Math.min(likely, queue.capabilities.maxReceive);
     const waitMs = queue.capabilities.longPoll ? LONG_POLL_MS : 0;
     const deliveries = await queue.receive({ max, waitMs, leaseMs, signal });

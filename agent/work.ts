@@ -13,6 +13,8 @@ import type { Plan, RunningTask, UnitInHand } from './unit-in-hand.ts';
 /** A unit in hand that could not begin for so long goes back, for an agent with room. */
 const LONGEST_WAIT_FOR_ROOM_MS = 10_000;
 
+const IDLE_AFTER_MS = 3;
+
 export interface WorkOptions {
   identity: AgentIdentity;
   slots: Slots;
@@ -40,6 +42,7 @@ export class Work {
   #running = 0;
   #leaving = false;
   #whenStill: (() => void)[] = [];
+  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkOptions) {
     this.#options = options;
@@ -71,7 +74,10 @@ export class Work {
   /** The unit goes back, with the reason and the tasks that it has noted. */
   handBack(unit: UnitInHand): void {
     const { log, report } = this.#options;
-    log.info({ unit: unit.id, why: unit.returnReason, receiveCount: unit.delivery.receiveCount }, 'unit handed back');
+    log.info(
+      { unit: unit.id, why: unit.returnReason, receiveCount: unit.delivery.receiveCount },
+      'unit handed back',
+    );
     report.handBack(unit);
   }
 
@@ -149,7 +155,8 @@ export class Work {
 
   /** The unit whose next task begins now; its place is reserved. */
   #choose(): UnitInHand | undefined {
-    const reserve = (unit: UnitInHand): boolean => unit.plan !== undefined && this.#options.slots.reserve(unit.plan.need);
+    const reserve = (unit: UnitInHand): boolean =>
+      unit.plan !== undefined && this.#options.slots.reserve(unit.plan.need);
     return (
       this.#waitingUnits.find((unit) => !unit.hasBegun && reserve(unit)) ??
       this.#waitingUnits.find((unit) => unit.hasBegun && reserve(unit))
@@ -170,8 +177,16 @@ export class Work {
     slots.release(plan.need);
     this.#running -= 1;
     this.#next();
-    if (this.isIdle()) this.#options.report.flushSoon();
+    if (this.isIdle()) this.#reportIfStillIdle();
     if (this.#running === 0) for (const resolve of this.#whenStill.splice(0)) resolve();
+  }
+
+  /** With nothing left to do there is nothing to wait for; but the next unit may be just arriving. */
+  #reportIfStillIdle(): void {
+    this.#idleTimer ??= setTimeout(() => {
+      this.#idleTimer = undefined;
+      if (this.isIdle()) this.#options.report.flushSoon();
+    }, IDLE_AFTER_MS);
   }
 
   async #obtainSlot(): Promise<Slot | undefined> {

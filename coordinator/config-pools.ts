@@ -48,7 +48,7 @@ export function compilePools(given: unknown, at: { home: string; store: string; 
 function describe(error: z.ZodError, given: unknown): string {
   const lines = error.issues.map((issue) => {
     const value = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key], given);
-    return `pools.${issue.path.join('.')} is ${JSON.stringify(value) ?? 'missing'}: ${issue.message}`;
+    return `pools.${issue.path.join('.')} is ${value === undefined ? 'missing' : JSON.stringify(value)}: ${issue.message}`;
   });
   return lines.join('; ');
 }

@@ -1,3 +1,4 @@
+import type { LevelWithSilent } from 'pino';
 import { ClobiError } from '../shared/errors.ts';
 import { DURATION_PATTERN, parseDuration } from '../shared/units-of-measure.ts';
 
@@ -53,7 +54,7 @@ export const SETTINGS = {
 export interface SettingValues {
   ns: string;
   listen: string;
-  logLevel: string;
+  logLevel: LevelWithSilent;
   heartbeatMs: number;
   deadMs: number;
   leaseMs: number;

@@ -7,6 +7,7 @@ import { createLogger, type Log } from '../shared/log.ts';
 import { coordinatorDirectory, queuesDirectory, storeDirectory } from '../shared/paths.ts';
 import { openStore } from '../shared/providers/open.ts';
 import { loadConfig, type CoordinatorConfig, type RawSettings } from './config.ts';
+import { readVersion } from './cli/version.ts';
 import { buildServer } from './http/server.ts';
 import { takeLock } from './lock.ts';
 import { makeServices } from './services/all.ts';
@@ -21,7 +22,6 @@ import { readSecrets } from './services/secrets.ts';
 import { Signals } from './services/signals.ts';
 import { watchStop } from './services/stop-signals.ts';
 import { Submitter } from './services/submitter.ts';
-import { version } from './services/version.ts';
 import { openState } from './state/open.ts';
 
 export interface CoordinatorOptions {
@@ -64,10 +64,21 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<void>
     log.error({ err: error }, 'coordinator cannot run');
     throw error;
   } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup();
+    await cleanUp(cleanups, log);
   }
   log.info('coordinator stopped');
   if (lost !== undefined) throw lost;
+}
+
+/** One that fails must not keep the others from being done. */
+async function cleanUp(cleanups: readonly Cleanup[], log: Log): Promise<void> {
+  for (const cleanup of cleanups.toReversed()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      log.error({ err: error }, 'a part could not be stopped');
+    }
+  }
 }
 
 /** R11: rebuilds the state of this home from its store. */
@@ -122,7 +133,7 @@ async function startAll(start: Start): Promise<void> {
     cleanups.push(() => service.stop());
   }
   const startedAt = context.clock.now();
-  const app = await buildServer({ ...context, submitter, follows, token: secrets.token, startedAt, version: version() });
+  const app = await buildServer({ ...context, submitter, follows, token: secrets.token, startedAt, version: readVersion() });
   const url = await openEndpoint(app, start, startedAt);
   log.info({ url, pid: process.pid, epoch: context.state.epoch(), pools: context.pools.map((pool) => pool.name) }, 'coordinator started');
 }

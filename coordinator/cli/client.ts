@@ -30,6 +30,8 @@ export interface Call {
   /** A repetition does no harm: it is tried again when the answer did not come. */
   repeatable?: boolean;
   signal?: AbortSignal | undefined;
+  /** HTTP statuses besides 2xx that are an answer and no error. */
+  alsoFine?: readonly number[];
 }
 
 const DEFAULT_PATIENCE_MS = 1000;
@@ -83,7 +85,7 @@ export class Client {
     const endpoint = (this.#options.findEndpoint ?? findEndpoint)(this.#options.home);
     const response = await this.#send(endpoint, call, signal);
     const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
+    if ((status >= 200 && status < 300) || call.alsoFine?.includes(status) === true) return response;
     throw errorOf(status, await readText(response));
   }
 

@@ -5,6 +5,8 @@ import { type Format, Output } from './output/output.ts';
 /** What every command gets: where things are, where to print, and whom to ask. */
 export interface Context {
   readonly home: string;
+  /** What --home said, and nothing else. */
+  readonly givenHome: string | undefined;
   readonly output: Output;
   /** What stands after `--`; undefined without one. */
   readonly afterDashes: readonly string[] | undefined;
@@ -27,6 +29,7 @@ export function createContext(global: GlobalOptions, argv: readonly string[]): C
   const dashes = argv.indexOf('--');
   return {
     home,
+    givenHome: global.home === undefined ? undefined : home,
     output: new Output(global),
     afterDashes: dashes < 0 ? undefined : argv.slice(dashes + 1),
     get interrupted() {

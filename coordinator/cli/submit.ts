@@ -29,8 +29,6 @@ export interface SubmitPlan {
   output: Output;
   /** The key that makes a repeated submit return the first job; asked once the dependencies are ids. */
   keyOf: (job: LoadedJob, spec: JobSpec) => string;
-  /** Which job of those submitted a dependent one shall wait for, when it is not the one submitted itself. */
-  settle?: (submitted: Submitted, spec: JobSpec) => Promise<string>;
 }
 
 /** Uploads what is missing, then submits in the order of the dependencies. Resolves to the jobs in that order. */
@@ -44,9 +42,8 @@ export async function submitJobs(jobs: readonly LoadedJob[], plan: SubmitPlan): 
     const spec = { ...resolved, idempotencyKey: plan.keyOf(job, resolved) };
     // The key makes it safe to repeat.
     const reply = await plan.client.post<SubmitReply>('/v1/jobs', { ...job.submission, spec }, true);
-    const one = { ...reply, name: job.name };
-    submitted.push(one);
-    ids.set(job.name, (await plan.settle?.(one, spec)) ?? reply.job);
+    submitted.push({ ...reply, name: job.name });
+    ids.set(job.name, reply.job);
   }
   return submitted;
 }

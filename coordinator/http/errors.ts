@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { ClobiError, ERROR_KINDS, messageOf, type ErrorCode } from '../../shared/errors.ts';
 
 /** Every error as `{error: {code, message, context}}` with the status of its code. */

@@ -64,7 +64,7 @@ async function storeInput({ store, config }: ApiContext, input: { sha256: string
     const got = await writeHashed(input.body, file);
     if (got.sha256 !== input.sha256) {
       const message = `The bytes have the SHA-256 ${got.sha256}, not ${input.sha256}. The file has changed while it was sent, or the transfer is broken: send it again.`;
-      return sendError(input.reply, new ClobiError('USAGE', message), 422);
+      return await sendError(input.reply, new ClobiError('USAGE', message), 422);
     }
     await store.put(inputKey(input.sha256), { file });
     return got;

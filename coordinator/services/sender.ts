@@ -1,9 +1,9 @@
-import { faultPoint, isPlanted } from '../../shared/fault.ts';
+import { faultPoint } from '../../shared/fault.ts';
 import type { SendResult } from '../../shared/providers/ports.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { Service } from '../../shared/service.ts';
 import type { UnitRow } from '../state/store.ts';
-import type { UnitBuilder } from './build-unit.ts';
+import type { BuiltUnit, UnitBuilder } from './build-unit.ts';
 import type { Context, Pool } from './context.ts';
 
 const IDLE_MS = 5_000;
@@ -45,14 +45,15 @@ export class Sender {
   /** One batch; true when the outbox may hold more. Throws when a unit could not be sent, so that the loop waits. */
   async runOnce(): Promise<boolean> {
     const { state } = this.#context;
-    const rows = state.unsentUnits(this.#pool.name, BATCH);
-    if (rows.length === 0) return false;
-    const built = rows.map((row) => this.#builder.build(row));
-    for (const { claimChecks } of built) for (const check of claimChecks) await this.#putOnce(check.key, check.body);
-    const early = rows.filter((row) => row.markFirst || isPlanted('no-outbox'));
+    const unsent = state.unsentUnits(this.#pool.name, BATCH);
+    if (unsent.length === 0) return false;
+    const units = unsent.flatMap((row) => this.#build(row));
+    const rows = units.map(({ row }) => row);
+    for (const { built } of units) for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
+    const early = rows.filter((row) => row.markFirst);
     this.#mark(early);
     faultPoint('dispatch.before-send');
-    const results = await this.#pool.units.send(built.map(({ message }) => message));
+    const results = await this.#pool.units.send(units.map(({ built }) => built.message));
     faultPoint('dispatch.after-send');
     const sent = rows.filter((_, at) => results[at]?.ok === true);
     this.#mark(sent.filter((row) => !early.includes(row)));
@@ -60,6 +61,16 @@ export class Sender {
     this.#count(sent);
     this.#throwFailures(results);
     return rows.length === BATCH;
+  }
+
+  /** A unit that cannot be built is a defect, but must not keep its neighbours from being sent. */
+  #build(row: UnitRow): { row: UnitRow; built: BuiltUnit }[] {
+    try {
+      return [{ row, built: this.#builder.build(row) }];
+    } catch (error) {
+      this.#context.log.error({ err: error, unit: row.unit, jobId: row.job }, 'unit cannot be built');
+      return [];
+    }
   }
 
   #mark(rows: readonly UnitRow[]): void {

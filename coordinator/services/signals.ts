@@ -6,8 +6,7 @@ import type { Applied } from '../state/store.ts';
  * `exported` states may be shown · `revokes` control documents changed · `claims` who holds what may have changed ·
  * `changed` something a follower may want to see.
  */
-const SIGNALS = ['dispatchable', 'outbox', 'verdicts', 'exported', 'revokes', 'claims', 'changed'] as const;
-export type Signal = (typeof SIGNALS)[number];
+export type Signal = 'dispatchable' | 'outbox' | 'verdicts' | 'exported' | 'revokes' | 'claims' | 'changed';
 
 export class Signals {
   readonly #listeners = new Map<Signal, Set<() => void>>();

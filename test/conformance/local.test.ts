@@ -93,6 +93,19 @@ describe('local queue file', () => {
     await queue.close();
   });
 
+  it('brings a message back when its lease runs out, not when it is time to look again', async () => {
+    await using directory = await temporaryDirectory();
+    const queue = LocalQueue.open(join(directory.path, 'q.sqlite'));
+    await queue.ensure();
+    await queue.send(['a']);
+    const start = performance.now();
+    await queue.receive({ max: 1, waitMs: 0, leaseMs: 150 });
+    await queue.receive({ max: 1, waitMs: 10_000, leaseMs: 60_000 });
+    const waited = performance.now() - start;
+    assert.ok(waited >= 149 && waited < 700, `${waited} ms`);
+    await queue.close();
+  });
+
   it('is quick at a depth of 100,000', async () => {
     await using directory = await temporaryDirectory();
     const queue = LocalQueue.open(join(directory.path, 'q.sqlite'));

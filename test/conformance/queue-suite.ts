@@ -242,6 +242,7 @@ function processCases(withQueue: WithQueue, { wakeMs }: QueueTraits): void {
     await queue.send(numbered(2_000));
     const children = await Promise.all(Array.from({ length: 4 }, () => startChild(CHILD, [url, 'drain', '2'])));
     await Promise.all(children.map((child) => child.ended));
+    assert.deepEqual(children.map((child) => child.process.exitCode), [0, 0, 0, 0]);
     const got = children.flatMap((child) => child.lines.filter((line) => line !== 'ready'));
     assert.deepEqual(got.sort(), numbered(2_000).sort());
   }));

@@ -14,7 +14,6 @@ export class Messages {
   readonly #between: StatementSync;
   readonly #lease: StatementSync;
   readonly #body: StatementSync;
-  readonly #unlease: StatementSync;
   readonly #extend: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeBody: StatementSync;
@@ -30,9 +29,6 @@ export class Messages {
     );
     this.#lease = db.prepare('UPDATE messages SET visible_at = ?, receive_count = ? WHERE id = ?');
     this.#body = db.prepare('SELECT body FROM bodies WHERE id = ?');
-    this.#unlease = db.prepare(
-      `UPDATE messages SET visible_at = 0, receive_count = receive_count - 1 ${receipt}`,
-    );
     this.#extend = db.prepare(`UPDATE messages SET visible_at = ? ${receipt}`);
     this.#remove = db.prepare(`DELETE FROM messages ${receipt}`);
     this.#removeBody = db.prepare('DELETE FROM bodies WHERE id = ?');
@@ -57,11 +53,6 @@ export class Messages {
   #take(id: number, count: number, until: number): Taken {
     this.#lease.run(until, count, id);
     return { id, count, body: String(this.#body.get(id)?.['body']) };
-  }
-
-  /** Undoes a take that nobody was told of. */
-  untake({ id, count }: Taken): void {
-    this.#unlease.run(id, count);
   }
 
   /** False when the receipt is void. */

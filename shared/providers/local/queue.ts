@@ -136,23 +136,14 @@ export class LocalQueue implements Queue {
     return undefined;
   }
 
-  /** Takes nothing for a receive that is aborted or closed; what was taken just before goes back as if never received. */
+  /** Takes nothing for a receive that was aborted or closed while it waited for its transaction. */
   async #take({ max, leaseMs }: ReceiveOptions, unwanted: () => boolean): Promise<Taken[]> {
     // A look without the write lock first: every receiver in every process wakes at a ring.
     if (!this.#read((messages) => messages.hasVisible(Date.now()))) return [];
     const most = Math.min(max, CAPABILITIES.maxReceive);
-    const { writes, messages, bell } = this.#connect();
-    try {
-      const taken = await writes.run(() =>
-        unwanted() ? [] : messages.take(most, Date.now() + leaseMs, Date.now()),
-      );
-      if (!unwanted() || taken.length === 0) return taken;
-      await writes.run(() => taken.forEach((one) => messages.untake(one)));
-    } catch (error) {
-      throw queueError(this.#path, error);
-    }
-    bell.ring();
-    return [];
+    return this.#write((messages) =>
+      unwanted() ? [] : messages.take(most, Date.now() + leaseMs, Date.now()),
+    );
   }
 
   #deliver(taken: Taken): Delivery {

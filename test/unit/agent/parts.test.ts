@@ -75,15 +75,29 @@ describe('Slots', () => {
 
   it('refuses what does not fit, by each resource', () => {
     const slots = make();
-    assert.deepEqual([need(1001), need(1, 101), need(1, 0, 2)].map((each) => slots.couldEverHold(each)), [false, false, false]);
+    assert.deepEqual(
+      [need(1001), need(1, 101), need(1, 0, 2)].map((each) => slots.couldEverHold(each)),
+      [false, false, false],
+    );
     assert.ok(slots.reserve(need(500, 60, 1)));
-    assert.deepEqual([need(501), need(1, 41), need(1, 0, 1)].map((each) => slots.reserve(each)), [false, false, false]);
+    assert.deepEqual(
+      [need(501), need(1, 41), need(1, 0, 1)].map((each) => slots.reserve(each)),
+      [false, false, false],
+    );
     assert.ok(slots.reserve(need(500, 40)));
   });
 
   it('counts how many more would fit', () => {
     const slots = make();
-    assert.deepEqual([slots.roomFor(need(300)), slots.roomFor(need(1, 40)), slots.roomFor(need(1)), slots.roomFor(need(1, 0, 1))], [3, 2, 4, 1]);
+    assert.deepEqual(
+      [
+        slots.roomFor(need(300)),
+        slots.roomFor(need(1, 40)),
+        slots.roomFor(need(1)),
+        slots.roomFor(need(1, 0, 1)),
+      ],
+      [3, 2, 4, 1],
+    );
   });
 });
 
@@ -92,13 +106,20 @@ describe('HeldUnits', () => {
 
   it('remembers a bounded number of units, and what was begun of each', () => {
     const held = new HeldUnits(2);
-    const [a, b, c] = [0, 1, 2].map(() => new UnitInHand(unitOf(2), delivery, 0)) as [UnitInHand, UnitInHand, UnitInHand];
+    const [a, b, c] = [0, 1, 2].map(() => new UnitInHand(unitOf(2), delivery, 0)) as [
+      UnitInHand,
+      UnitInHand,
+      UnitInHand,
+    ];
     held.add(a);
     a.begin(0);
     assert.deepEqual([held.hasBegun(a.id, 0), held.hasBegun(a.id, 1)], [true, false]);
     a.drop('draining');
     held.remove(a);
-    assert.deepEqual([held.hasMet(a.id), held.hasBegun(a.id, 0), held.hasBegun(a.id, 1)], [true, true, false]);
+    assert.deepEqual(
+      [held.hasMet(a.id), held.hasBegun(a.id, 0), held.hasBegun(a.id, 1)],
+      [true, true, false],
+    );
     held.add(b);
     held.add(c);
     assert.deepEqual([held.hasMet(a.id), held.hasMet(b.id), held.hasMet(c.id)], [false, true, true]);
@@ -111,7 +132,10 @@ describe('HeldUnits', () => {
     held.add(first);
     held.add(copy);
     held.remove(first);
-    assert.deepEqual(held.claimed().map(({ id }) => id), [body.unit]);
+    assert.deepEqual(
+      held.claimed().map(({ id }) => id),
+      [body.unit],
+    );
     held.remove(copy);
     assert.deepEqual(held.claimed(), []);
   });
@@ -127,20 +151,34 @@ describe('EventSender', () => {
     });
 
   it('packs events in order into bodies that the queue takes, each with the next number', () => {
-    const texts = Array.from({ length: 100 }, (_, n) => eventText({ type: 'rejected', why: `${n}`, sample: 'ä\u0001'.repeat(50) }));
+    const texts = Array.from({ length: 100 }, (_, n) =>
+      eventText({ type: 'rejected', why: `${n}`, sample: 'ä\u0001'.repeat(50) }),
+    );
     const bodies = sender(4096).pack(texts);
     assert.ok(bodies.length > 5 && bodies.every((body) => Buffer.byteLength(body) <= 4096));
     const batches = bodies.map((body) => eventBatchSchema.parse(JSON.parse(body)));
-    assert.deepEqual(batches.map(({ seq }) => seq), bodies.map((_, n) => n));
-    const whys = batches.flatMap(({ events }) => events.map((event) => event.type === 'rejected' && event.why));
-    assert.deepEqual(whys, texts.map((_, n) => `${n}`));
+    assert.deepEqual(
+      batches.map(({ seq }) => seq),
+      bodies.map((_, n) => n),
+    );
+    const whys = batches.flatMap(({ events }) =>
+      events.map((event) => event.type === 'rejected' && event.why),
+    );
+    assert.deepEqual(
+      whys,
+      texts.map((_, n) => `${n}`),
+    );
   });
 
   it('writes ASCII alone, and the same value', () => {
     const value = { text: 'ä\u007f\uffff😀\u0000"\\' };
     assert.match(asciiJson(value), /^[\x20-\x7e]*$/);
     assert.deepEqual(JSON.parse(asciiJson(value)), value);
-    assert.deepEqual(JSON.parse(outcomeEventText('s', null)), { type: 'outcome', segment: 's', outcomes: null });
+    assert.deepEqual(JSON.parse(outcomeEventText('s', null)), {
+      type: 'outcome',
+      segment: 's',
+      outcomes: null,
+    });
   });
 
   it('never goes beyond its own bound', () => {

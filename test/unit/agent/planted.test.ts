@@ -21,7 +21,9 @@ function runTests(name: string, bug: string): Promise<{ failed: boolean; output:
   const args = ['--test', '--test-reporter=tap', '--test-name-pattern', name, PROTOCOL];
   return new Promise((resolve) => {
     const options = { env: { ...env, CLOBI_PLANT: bug, CLOBI_TEST_DEADLINE_MS: '3000' } };
-    execFile(process.execPath, args, options, (error, stdout) => resolve({ failed: error !== null, output: stdout }));
+    execFile(process.execPath, args, options, (error, stdout) =>
+      resolve({ failed: error !== null, output: stdout }),
+    );
   });
 }
 

@@ -106,7 +106,13 @@ describe('R3: what somebody may have begun is not run', () => {
     assert.ok(taken);
     rig.start();
     const [returned] = await rig.until('returned');
-    assert.deepEqual(returned, { type: 'returned', unit: unit.unit, receiveCount: 2, why: 'redelivered', notBegun: [0, 1] });
+    assert.deepEqual(returned, {
+      type: 'returned',
+      unit: unit.unit,
+      receiveCount: 2,
+      why: 'redelivered',
+      notBegun: [0, 1],
+    });
     await rig.when('the message is deleted', () => rig.deletes() === 1);
     assert.ok(rig.ops.findIndex((op) => op.includes('returned')) < rig.ops.indexOf('delete'));
     assert.deepEqual(rig.begun, []);
@@ -187,7 +193,17 @@ describe('messages that are no units', () => {
     const unit = unitOf(1);
     const other = sealed({ ...unit, ns: 'other' });
     const forged = `${sealed(unit).slice(0, 40)}AAAA${sealed(unit).slice(44)}`;
-    const bad = ['', 'x', 'a.b', sealed(1), sealed({ ...unit, v: 99 }), sealed({ v: 1 }), forged, other, sealed({ ...unit, x: 'y'.repeat(60_000) })];
+    const bad = [
+      '',
+      'x',
+      'a.b',
+      sealed(1),
+      sealed({ ...unit, v: 99 }),
+      sealed({ v: 1 }),
+      forged,
+      other,
+      sealed({ ...unit, x: 'y'.repeat(60_000) }),
+    ];
     await rig.send(...bad, unit);
     const rejected = await rig.until('rejected', bad.length);
     assert.equal(rejected.length, bad.length);
@@ -225,11 +241,17 @@ describe('specs in the store', () => {
     await using rig = await Rig.create();
     const [gone, changed] = [unitOf(1), unitOf(2)];
     await rig.store.put(specKey(changed.job), `${text} `);
-    await rig.send({ ...gone, spec: { key: specKey(gone.job), sha256 } }, { ...changed, spec: { key: specKey(changed.job), sha256 } });
+    await rig.send(
+      { ...gone, spec: { key: specKey(gone.job), sha256 } },
+      { ...changed, spec: { key: specKey(changed.job), sha256 } },
+    );
     rig.start();
     await rig.when('both messages are deleted', () => rig.deletes() === 2);
     const outcomes = await rig.outcomes();
-    assert.deepEqual(outcomes.map(({ result, reason }) => `${result} ${String(reason)}`), Array(3).fill('failed internal'));
+    assert.deepEqual(
+      outcomes.map(({ result, reason }) => `${result} ${String(reason)}`),
+      Array(3).fill('failed internal'),
+    );
     assert.deepEqual(rig.begun, []);
   });
 });

@@ -8,13 +8,27 @@ import type { AgentIdentity, Slot, TaskToRun } from '../../../agent/types.ts';
 import type { UnitInHand } from '../../../agent/unit-in-hand.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { ClobiError } from '../../../shared/errors.ts';
-import { type AgentId, type AttemptId, newBootId, newJobId, newUnitId, type PoolName } from '../../../shared/ids.ts';
+import {
+  type AgentId,
+  type AttemptId,
+  newBootId,
+  newJobId,
+  newUnitId,
+  type PoolName,
+} from '../../../shared/ids.ts';
 import { type JobSpec, jobSpecSchema } from '../../../shared/job-spec.ts';
 import { LocalQueue } from '../../../shared/providers/local/queue.ts';
 import { FileStore } from '../../../shared/providers/local/store.ts';
 import type { Delivery, ObjectStore, Queue } from '../../../shared/providers/ports.ts';
 import { type Control, EMPTY_CONTROL } from '../../../shared/wire/control.ts';
-import { type AgentEvent, type Capacity, type EventBatch, eventBatchSchema, type Outcome, outcomeSchema } from '../../../shared/wire/event.ts';
+import {
+  type AgentEvent,
+  type Capacity,
+  type EventBatch,
+  eventBatchSchema,
+  type Outcome,
+  outcomeSchema,
+} from '../../../shared/wire/event.ts';
 import { controlKey } from '../../../shared/wire/keys.ts';
 import { newKeyPair, seal, signerOf } from '../../../shared/wire/signature.ts';
 import type { UnitBody } from '../../../shared/wire/unit.ts';
@@ -24,6 +38,7 @@ import { waitFor } from '../../helpers/wait.ts';
 const DEADLINE_MS = Number(process.env['CLOBI_TEST_DEADLINE_MS'] ?? 10_000);
 
 const keys = newKeyPair();
+export const publicKey = keys.publicKey;
 const sign = signerOf(keys.privateKey);
 
 export const specWith = (resources: Partial<JobSpec['resources']> = {}): JobSpec =>
@@ -88,9 +103,20 @@ class FakeSlot implements Slot {
     this.#rig.running.delete(`${task.unit.unit}/${task.task.index}`);
     const unit = { body: task.unit, id: task.unit.unit } as UnitInHand;
     const now = Date.now();
-    const base = internalOutcome(this.#rig.identity, unit, { task: task.task, run: task.run, startedAt: now, endedAt: now }, '');
+    const base = internalOutcome(
+      this.#rig.identity,
+      unit,
+      { task: task.task, run: task.run, startedAt: now, endedAt: now },
+      '',
+    );
     const reason = result === 'succeeded' ? null : result === 'failed' ? 'exit' : 'cancelled';
-    end({ ...base, result, reason, message: null, stdout: { bytes: this.#rig.output.length, inline: this.#rig.output } });
+    end({
+      ...base,
+      result,
+      reason,
+      message: null,
+      stdout: { bytes: this.#rig.output.length, inline: this.#rig.output },
+    });
   }
 
   cancel(): void {
@@ -230,16 +256,23 @@ export class Rig {
     const object = await this.store.get(key);
     const parts: Buffer[] = [];
     for await (const part of object?.body ?? []) parts.push(part as Buffer);
-    const lines = Buffer.concat(parts).toString().split('\n').filter((line) => line !== '');
+    const lines = Buffer.concat(parts)
+      .toString()
+      .split('\n')
+      .filter((line) => line !== '');
     return lines.map((line) => outcomeSchema.parse(JSON.parse(line)));
   }
 
   /** Waits until the agent has told of so many events of a type. */
   until<T extends AgentEvent['type']>(type: T, count = 1): Promise<Extract<AgentEvent, { type: T }>[]> {
-    return waitFor(`${count} ${type} events`, () => {
-      const found = this.all(type);
-      return found.length >= count && found;
-    }, DEADLINE_MS);
+    return waitFor(
+      `${count} ${type} events`,
+      () => {
+        const found = this.all(type);
+        return found.length >= count && found;
+      },
+      DEADLINE_MS,
+    );
   }
 
   when(what: string, ask: () => boolean | Promise<boolean>): Promise<unknown> {
@@ -257,7 +290,12 @@ export class Rig {
 
   async #listen(): Promise<void> {
     while (!this.#listening.signal.aborted) {
-      const deliveries = await this.events.receive({ max: 50, waitMs: 1_000, leaseMs: 10_000, signal: this.#listening.signal });
+      const deliveries = await this.events.receive({
+        max: 50,
+        waitMs: 1_000,
+        leaseMs: 10_000,
+        signal: this.#listening.signal,
+      });
       for (const delivery of deliveries) {
         this.batches.push(eventBatchSchema.parse(JSON.parse(delivery.body)));
         await delivery.done();
@@ -280,7 +318,7 @@ export class Rig {
       unitsQueue: '',
       eventsQueue: '',
       store: '',
-      publicKey: keys.publicKey,
+      publicKey,
       labels: {},
       timing: { heartbeatMs: 50, leaseMs: 2_000, flushMs: 20, controlPollMs: 20, ...timing },
     };
@@ -296,7 +334,16 @@ export class Rig {
         this.slotsStarted += 1;
         return new FakeSlot(this);
       },
-      hello: { type: 'hello', host: 'h', pid: 1, arch: 'x64', version: '0', capacity: full, labels: {}, isolation: 'none' },
+      hello: {
+        type: 'hello',
+        host: 'h',
+        pid: 1,
+        arch: 'x64',
+        version: '0',
+        capacity: full,
+        labels: {},
+        isolation: 'none',
+      },
       clock: systemClock,
       log,
       ...parts,
@@ -337,7 +384,9 @@ export class Rig {
       capabilities: { ...queue.capabilities, maxBodyBytes: 48 * 1024 },
       send: async (bodies) => {
         this.#fail('send');
-        const types = bodies.flatMap((body) => eventBatchSchema.parse(JSON.parse(body)).events.map(({ type }) => type));
+        const types = bodies.flatMap((body) =>
+          eventBatchSchema.parse(JSON.parse(body)).events.map(({ type }) => type),
+        );
         const result = await queue.send(bodies);
         this.sent += bodies.length;
         this.ops.push(`send ${types.join(' ')}`);

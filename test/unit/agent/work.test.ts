@@ -39,19 +39,28 @@ describe('taking work', () => {
     await using rig = await Rig.create({ capacity: { slots: 8, cpus: 8, memoryBytes: 1_000 } });
     rig.autoEnd = false;
     rig.start();
-    const [wide, heavy] = [unitOf(3, { spec: { inline: specWith({ cpus: 2.5 }) } }), unitOf(1, { spec: { inline: specWith({ memoryBytes: 600 }) } })];
+    const [wide, heavy] = [
+      unitOf(3, { spec: { inline: specWith({ cpus: 2.5 }) } }),
+      unitOf(1, { spec: { inline: specWith({ memoryBytes: 600 }) } }),
+    ];
     await rig.send(wide);
     await rig.when('three run', () => rig.running.size === 3);
     await rig.end(wide, 0);
     await rig.end(wide, 1);
     await rig.send(heavy, { ...heavy, unit: `${heavy.unit}b` });
-    await rig.when('one heavy task runs', () => rig.running.has(`${heavy.unit}/0`) || rig.running.has(`${heavy.unit}b/0`));
+    await rig.when(
+      'one heavy task runs',
+      () => rig.running.has(`${heavy.unit}/0`) || rig.running.has(`${heavy.unit}b/0`),
+    );
     await rig.until('heartbeat', rig.all('heartbeat').length + 2);
     assert.equal(rig.running.size, 2);
   });
 
   it('hands back a unit that found no room in time, and rests', async () => {
-    await using rig = await Rig.create({ capacity: { slots: 3, cpus: 3 }, parts: { longestWaitForRoomMs: 50, restMs: 60_000 } });
+    await using rig = await Rig.create({
+      capacity: { slots: 3, cpus: 3 },
+      parts: { longestWaitForRoomMs: 50, restMs: 60_000 },
+    });
     rig.autoEnd = false;
     rig.start();
     const big = { spec: { inline: specWith({ cpus: 2 }) } };
@@ -90,7 +99,10 @@ describe('leases, heartbeats, started', () => {
     rig.start();
     const unit = unitOf(1);
     await rig.send(unit);
-    await rig.when('the lease was extended four times', () => rig.ops.filter((op) => op === 'extend').length >= 4);
+    await rig.when(
+      'the lease was extended four times',
+      () => rig.ops.filter((op) => op === 'extend').length >= 4,
+    );
     assert.equal(await rig.units.depth(), 0);
     await rig.end(unit, 0);
     await rig.when('the message is deleted', () => rig.deletes() === 1);
@@ -107,7 +119,9 @@ describe('leases, heartbeats, started', () => {
     // Somebody else takes and deletes the message under our hands.
     const { DatabaseSync } = await import('node:sqlite');
     const database = new DatabaseSync(`${rig.directory}/units.sqlite`, { timeout: 5_000 });
-    const table = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'").get();
+    const table = database
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+      .get();
     database.exec(`DELETE FROM "${String(table?.['name'])}"`);
     database.close();
     await rig.when('the loss was noticed', () => rig.logged.some((line) => line.includes('"lost":true')));
@@ -131,7 +145,9 @@ describe('leases, heartbeats, started', () => {
     await rig.when('it is claimed no more', () => rig.claims()?.length === 0);
     const numbers = rig.batches.map(({ seq }) => seq);
     assert.equal(new Set(numbers).size, numbers.length);
-    assert.ok(rig.batches.every(({ boot, agent }) => boot === rig.identity.boot && agent === rig.identity.agent));
+    assert.ok(
+      rig.batches.every(({ boot, agent }) => boot === rig.identity.boot && agent === rig.identity.agent),
+    );
   });
 
   it('says hello first, and `started` once and only for tasks that still run', async () => {
@@ -169,7 +185,10 @@ describe('control document', () => {
     const [returned] = await rig.until('returned');
     assert.deepEqual([returned?.why, returned?.notBegun], ['revoked', [2, 3]]);
     await rig.when('the message is deleted', () => rig.deletes() === 1);
-    assert.deepEqual((await rig.outcomes()).map(({ result }) => result), ['cancelled', 'cancelled']);
+    assert.deepEqual(
+      (await rig.outcomes()).map(({ result }) => result),
+      ['cancelled', 'cancelled'],
+    );
     assert.equal(rig.ops.filter((op) => op === 'cancel').length, 2);
   });
 
@@ -253,7 +272,11 @@ describe('leaving', () => {
     assert.equal(rig.deletes(), 1);
     assert.equal(await rig.units.depth(), 1);
     const last = (what: string): number => rig.ops.findLastIndex((op) => op.includes(what));
-    assert.ok(last('outcome') <= last('returned') && last('returned') < last('delete') && last('delete') < last('goodbye'));
+    assert.ok(
+      last('outcome') <= last('returned') &&
+        last('returned') < last('delete') &&
+        last('delete') < last('goodbye'),
+    );
     assert.ok(last('close slot') > 0);
   });
 

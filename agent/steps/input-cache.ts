@@ -1,0 +1,162 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ClobiError } from '../../shared/errors.ts';
+import type { ObjectStore } from '../../shared/providers/ports.ts';
+import { withRetries } from './retry.ts';
+
+export interface InputCacheOptions {
+  directory: string;
+  store: ObjectStore;
+  /** Files longest unused are removed beyond this. Files in use are never removed, so it may be exceeded meanwhile. */
+  maxBytes?: number;
+}
+
+/** What is wanted: the content, and where the store has it. */
+export interface CachedContent {
+  sha256: string;
+  sizeBytes: number;
+  key: string;
+}
+
+interface Entry {
+  sizeBytes: number;
+  lastUsed: number;
+  users: number;
+}
+
+const DEFAULT_MAX_BYTES = 10 * 1024 ** 3;
+const TEMPORARY = 'incoming-';
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/**
+ * Inputs of all slots of an agent by their content: `<directory>/<sha256>`. A content is fetched once, however many ask,
+ * and is checked against its hash and size before it is anybody's. Tasks get copies, so none can spoil it.
+ */
+export class InputCache {
+  readonly #options: Required<InputCacheOptions>;
+  readonly #entries = new Map<string, Entry>();
+  readonly #fetching = new Map<string, Promise<void>>();
+
+  private constructor(options: Required<InputCacheOptions>) {
+    this.#options = options;
+  }
+
+  /** Takes over what an earlier life of the agent has in the directory. */
+  static async open(options: InputCacheOptions): Promise<InputCache> {
+    const cache = new InputCache({ maxBytes: DEFAULT_MAX_BYTES, ...options });
+    await mkdir(options.directory, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(options.directory)) await cache.#adopt(name);
+    return cache;
+  }
+
+  /** Calls `use` with a file of that content, which stays there meanwhile. Rejects when the store has no such content. */
+  async use<T>(content: CachedContent, use: (file: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const entry = await this.#obtain(content, signal);
+    entry.users += 1;
+    entry.lastUsed = Date.now();
+    try {
+      return await use(this.#pathOf(content.sha256));
+    } finally {
+      entry.users -= 1;
+    }
+  }
+
+  async #obtain(content: CachedContent, signal?: AbortSignal): Promise<Entry> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const entry = this.#entries.get(content.sha256);
+      if (entry !== undefined && (await this.#isThere(content, entry))) return entry;
+      await this.#fetchOnce(content, signal);
+    }
+  }
+
+  /** Somebody may have tidied the disk. */
+  async #isThere({ sha256, sizeBytes }: CachedContent, entry: Entry): Promise<boolean> {
+    entry.users += 1;
+    const found = await stat(this.#pathOf(sha256)).catch(() => undefined);
+    entry.users -= 1;
+    if (found?.size === sizeBytes) {
+      await utimes(this.#pathOf(sha256), new Date(), new Date()).catch(() => undefined);
+      return this.#entries.get(sha256) === entry;
+    }
+    this.#entries.delete(sha256);
+    return false;
+  }
+
+  /** The fetch belongs to all who wait for it: one that gives up does not end it. */
+  async #fetchOnce(content: CachedContent, signal?: AbortSignal): Promise<void> {
+    let fetching = this.#fetching.get(content.sha256);
+    if (fetching === undefined) {
+      fetching = this.#fetch(content).finally(() => this.#fetching.delete(content.sha256));
+      fetching.catch(() => undefined);
+      this.#fetching.set(content.sha256, fetching);
+    }
+    await (signal === undefined ? fetching : Promise.race([fetching, rejectOnAbort(signal)]));
+  }
+
+  async #fetch(content: CachedContent): Promise<void> {
+    await withRetries(() => this.#download(content));
+    this.#entries.set(content.sha256, { sizeBytes: content.sizeBytes, lastUsed: Date.now(), users: 0 });
+    await this.#evict(content.sha256);
+  }
+
+  async #download({ key, sha256, sizeBytes }: CachedContent): Promise<void> {
+    const object = await this.#options.store.get(key);
+    if (object === undefined) throw new ClobiError('NOT_FOUND', `There is no object "${key}".`);
+    const temporary = join(this.#options.directory, TEMPORARY + randomUUID());
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(object.body, meter, createWriteStream(temporary, { mode: 0o600 }));
+      const found = hash.digest('hex');
+      if (bytes !== sizeBytes || found !== sha256)
+        throw new ClobiError('CONFLICT', `The object "${key}" is not what the job was submitted with: it has ${bytes} bytes and SHA-256 ${found}, expected were ${sizeBytes} and ${sha256}.`);
+      await rename(temporary, this.#pathOf(sha256));
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async #evict(keep: string): Promise<void> {
+    const entries = [...this.#entries].sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
+    let total = entries.reduce((sum, [, { sizeBytes }]) => sum + sizeBytes, 0);
+    for (const [sha256, { sizeBytes, users }] of entries) {
+      if (total <= this.#options.maxBytes) return;
+      if (users > 0 || sha256 === keep) continue;
+      this.#entries.delete(sha256);
+      total -= sizeBytes;
+      await rm(this.#pathOf(sha256), { force: true });
+    }
+  }
+
+  async #adopt(name: string): Promise<void> {
+    const path = join(this.#options.directory, name);
+    if (name.startsWith(TEMPORARY)) await rm(path, { force: true });
+    if (!SHA256.test(name)) return;
+    const { size, mtimeMs } = await stat(path);
+    this.#entries.set(name, { sizeBytes: size, lastUsed: mtimeMs, users: 0 });
+  }
+
+  #pathOf(sha256: string): string {
+    return join(this.#options.directory, sha256);
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

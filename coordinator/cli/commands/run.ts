@@ -1,0 +1,163 @@
+import { resolve } from 'node:path';
+import { EXIT } from '../../../shared/errors.ts';
+import type { Context } from '../context.ts';
+import { DETACHED, exitCodeOfJob, worstExitCode } from '../exit.ts';
+import { nameOfCommand } from '../inline.ts';
+import type { LoadedJob } from '../job-files.ts';
+import { type JobSourceOptions, loadJobs } from '../job-source.ts';
+import { type Chain, chooseRetries, openChain, retryChain } from '../local-run/chain.ts';
+import { chooseDirectory, contentKey, type LocalHome, openLocalHome } from '../local-run/home.ts';
+import { watchInterrupts } from '../local-run/interrupts.ts';
+import { saveResults } from '../local-run/results.ts';
+import { type LocalServices, startServices } from '../local-run/services.ts';
+import type { ListView } from '../output/output.ts';
+import { openProgress, type Progress } from '../output/progress.ts';
+import { formatCount, plural } from '../output/text.ts';
+import { submitJobs } from '../submit.ts';
+import { describeCounts } from '../views.ts';
+import { followJobs } from '../watch.ts';
+
+interface Options extends JobSourceOptions {
+  results?: string;
+  slots?: number;
+  fresh?: boolean;
+  logs: boolean;
+}
+
+/** One call of `clobi run`, once everything is known. */
+interface LocalRun {
+  context: Context;
+  jobs: LoadedJob[];
+  home: LocalHome;
+  services: LocalServices;
+  progress: Progress;
+  results: string;
+  saveLogs: boolean;
+  /** Aborts at the first Ctrl-C, or when the services cannot be kept running. */
+  signal: AbortSignal;
+}
+
+export async function run(context: Context, args: readonly string[], options: Options): Promise<number> {
+  const jobs = await loadJobs(context, args, options);
+  const name = nameOfRun(context, args, options);
+  const files = context.afterDashes === undefined ? args : [];
+  const directory = context.givenHome ?? chooseDirectory(name, { files, command: context.afterDashes, eachLine: options.eachLine });
+  const home = await openLocalHome(directory, options.fresh === true);
+  const progress = await openProgress(context.output);
+  const interrupts = watchInterrupts();
+  let services: LocalServices | undefined;
+  try {
+    services = await startServices({ home: directory, slots: options.slots, say: (line) => progress.say(line), signal: interrupts.signal });
+    interrupts.onSecond(services.hurry);
+    const signal = AbortSignal.any([interrupts.signal, services.failed]);
+    const results = resolve(options.results ?? `${name}-results`);
+    return await runAll({ context, jobs, home, services, progress, results, saveLogs: options.logs, signal });
+  } catch (error) {
+    progress.stop();
+    if (services?.failed.aborted === true) throw services.failed.reason;
+    if (!interrupts.signal.aborted) throw error;
+    context.output.note('Stopping: what runs may finish. Ctrl-C again ends it now.');
+    return DETACHED;
+  } finally {
+    progress.stop();
+    await services?.stop();
+    if (interrupts.signal.aborted) context.output.note('Stopped. What is done is kept: the same command goes on where it was.');
+    interrupts.dispose();
+  }
+}
+
+const nameOfRun = (context: Context, args: readonly string[], options: Options): string =>
+  options.name ?? nameOfCommand(context.afterDashes ?? args);
+
+async function runAll(run: LocalRun): Promise<number> {
+  const chains = await submitAll(run);
+  for (let again = chooseRetries(chains); ; again = chooseRetries(chains)) {
+    for (const chain of again) {
+      await retryChain(run.services.client, chain);
+      run.progress.say(`${chain.name}: ${plural(chain.view.tasks, 'task')} that did not succeed before run again.`);
+    }
+    await followChains(run, chains);
+    if (chooseRetries(chains).length === 0) break;
+  }
+  return finish(run, chains);
+}
+
+async function submitAll(run: LocalRun): Promise<Chain[]> {
+  const { client } = run.services;
+  const submitted = await submitJobs(run.jobs, {
+    client,
+    output: run.context.output,
+    keyOf: (job, spec) => contentKey({ ...job.submission, spec }, run.home.generation),
+  });
+  const chains: Chain[] = [];
+  for (const one of submitted) {
+    const dependsOn = run.jobs.find((job) => job.name === one.name)?.dependsOnNames ?? [];
+    const chain = await openChain(client, { name: one.name, job: one.job, dependsOn });
+    if (!one.created) run.progress.say(`${one.name} goes on where it was: tasks ${describeCounts(chain.view)}.`);
+    chains.push(chain);
+  }
+  return chains;
+}
+
+async function followChains(run: LocalRun, chains: readonly Chain[]): Promise<void> {
+  const views = await followJobs(
+    chains.map((chain) => chain.view.id),
+    { client: run.services.client, progress: run.progress, signal: run.signal, colours: run.context.output.noteColours },
+  );
+  for (const [i, chain] of chains.entries()) chain.view = views[i] ?? chain.view;
+}
+
+async function finish(run: LocalRun, chains: readonly Chain[]): Promise<number> {
+  const { output } = run.context;
+  const failures: { path: string; why: string }[] = [];
+  for (const chain of chains) {
+    failures.push(...(await saveResults(chain, { client: run.services.client, directory: run.results, logs: run.saveLogs, progress: run.progress, signal: run.signal })));
+  }
+  run.signal.throwIfAborted();
+  run.progress.stop();
+  for (const failure of failures.slice(0, 20)) output.error(`${failure.path}: ${failure.why}`);
+  await output.list(chains.map((chain) => summaryOf(chain, run.results)), summaryList);
+  sayNext(run, chains);
+  const code = worstExitCode(chains.map((chain) => exitCodeOfJob(chain.view.state) ?? EXIT.failed));
+  return code === EXIT.ok && failures.length > 0 ? EXIT.failed : code;
+}
+
+function sayNext(run: LocalRun, chains: readonly Chain[]): void {
+  const { output } = run.context;
+  output.note(`Results are in ${run.results}.`);
+  if (chains.every((chain) => chain.view.state === 'succeeded')) return;
+  output.note(`Not everything succeeded. The same command runs again only what did not; --fresh begins anew.`);
+}
+
+interface Summary {
+  job: string;
+  name: string;
+  state: string;
+  tasks: number;
+  succeeded: number;
+  failed: number;
+  results: string;
+}
+
+const summaryOf = (chain: Chain, results: string): Summary => ({
+  job: chain.view.id,
+  name: chain.name,
+  state: chain.view.state,
+  tasks: chain.view.tasks,
+  succeeded: chain.view.counts.succeeded,
+  failed: chain.view.counts.failed + chain.view.counts.lost,
+  results: resolve(results, chain.name),
+});
+
+const summaryList: ListView<Summary> = {
+  name: (summary) => summary.job,
+  columns: [
+    { title: 'JOB', text: (summary) => summary.job },
+    { title: 'NAME', text: (summary) => summary.name },
+    { title: 'STATE', text: (summary) => summary.state, colour: (summary, colours) => (summary.state === 'succeeded' ? colours.green : colours.red) },
+    { title: 'TASKS', text: (summary) => formatCount(summary.tasks), align: 'right' },
+    { title: 'SUCCEEDED', text: (summary) => formatCount(summary.succeeded), align: 'right' },
+    { title: 'FAILED', text: (summary) => formatCount(summary.failed), align: 'right' },
+    { title: 'RESULTS', text: (summary) => summary.results, wide: true },
+  ],
+};

@@ -1,0 +1,43 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { dispatchState } from './dispatch.ts';
+import { jobState } from './jobs.ts';
+import { judgeState } from './judge.ts';
+import { livenessState } from './liveness.ts';
+import { rebuildState } from './rebuild.ts';
+import { Session } from './session.ts';
+import type { RebuildState, Store } from './store.ts';
+import { verdictState } from './verdicts.ts';
+import { type Views, viewsOf } from './views.ts';
+
+export type CoordinatorState = Store & RebuildState & Views;
+
+/** Opens the state in this file, made or brought to the newest version where needed. `random` in [0, 1) spreads backoffs. */
+export function openState(file: string, random: () => number = Math.random): CoordinatorState {
+  mkdirSync(dirname(file), { recursive: true });
+  const s = new Session(file, random);
+  return {
+    transaction: (work) => s.transaction(work),
+    epoch: () => s.epoch,
+    setEpoch: (epoch) => s.transaction(() => setEpoch(s, epoch)),
+    close: () => {
+      if (s.db.isOpen) s.db.close();
+    },
+    ...jobState(s),
+    ...dispatchState(s),
+    ...judgeState(s),
+    ...livenessState(s),
+    ...verdictState(s),
+    ...rebuildState(s),
+    ...viewsOf(s),
+  };
+}
+
+/** Verdict objects are numbered from 1 in each epoch; a batch under way gets its number anew. */
+function setEpoch(s: Session, epoch: number): void {
+  if (epoch === s.epoch) return;
+  s.setMeta('epoch', epoch);
+  s.setMeta('verdictNumber', 1);
+  s.sql('DELETE FROM meta WHERE key = ?').run('verdictsUpTo');
+  s.epoch = epoch;
+}
