@@ -55,7 +55,10 @@ function tryDirectory(parent: string, name: string): OwnDirectory | undefined {
     throw error;
   }
   locks.add(database);
-  return { name: name as AgentId, path, release: () => void (locks.delete(database) && database.close()) };
+  const release = (): void => {
+    if (locks.delete(database)) database.close();
+  };
+  return { name: name as AgentId, path, release };
 }
 
 /** Nobody may collect the garbage of a lock that somebody relies on. */

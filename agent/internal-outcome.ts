@@ -1,22 +1,21 @@
 import type { RunId } from '../shared/ids.ts';
 import type { Outcome } from '../shared/wire/event.ts';
 import type { AgentIdentity } from './types.ts';
-import type { UnitInHand } from './unit-in-hand.ts';
-import type { UnitTask } from '../shared/wire/unit.ts';
+import type { UnitBody, UnitTask } from '../shared/wire/unit.ts';
 
 /** The outcome of a task that the agent itself could not run. */
 export function internalOutcome(
   identity: AgentIdentity,
-  unit: UnitInHand,
+  unit: UnitBody,
   ran: { task: UnitTask; run: RunId; startedAt: number; endedAt: number },
   message: string,
 ): Outcome {
   return {
-    job: unit.body.job,
+    job: unit.job,
     index: ran.task.index,
     attempt: ran.task.attempt,
     run: ran.run,
-    unit: unit.id,
+    unit: unit.unit,
     agent: identity.agent,
     boot: identity.boot,
     result: 'failed',

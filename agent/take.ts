@@ -208,7 +208,12 @@ export class Take {
     const { clock, identity, report } = this.#options;
     while (unit.waiting > 0) {
       const begun = unit.begin(clock.now());
-      const outcome = internalOutcome(identity, unit, { ...begun, endedAt: clock.now() }, messageOf(error));
+      const outcome = internalOutcome(
+        identity,
+        unit.body,
+        { ...begun, endedAt: clock.now() },
+        messageOf(error),
+      );
       unit.end(begun);
       report.outcome(unit, outcome);
     }

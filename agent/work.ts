@@ -214,7 +214,7 @@ export class Work {
     } catch (error) {
       log.error({ unit: unit.id, index: begun.task.index, err: error }, 'slot failed and is given up');
       await slots.discard(slot);
-      return internalOutcome(identity, unit, { ...begun, endedAt: clock.now() }, messageOf(error));
+      return internalOutcome(identity, unit.body, { ...begun, endedAt: clock.now() }, messageOf(error));
     }
   }
 

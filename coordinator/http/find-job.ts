@@ -1,6 +1,6 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import type { CoordinatorState } from '../services/views.ts';
+import type { CoordinatorState } from '../state/open.ts';
 import type { JobView } from './api.ts';
 
 const SHOWN_CANDIDATES = 5;

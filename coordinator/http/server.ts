@@ -1,7 +1,7 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Context } from '../services/context.ts';
 import type { Follows } from '../services/follows.ts';
 import type { Submitter } from '../services/submitter.ts';
@@ -32,7 +32,9 @@ const REQUESTS_PER_MINUTE = 60_000;
 
 /** The API, not yet listening. */
 export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
-  const app = fastify({ loggerInstance: api.log as FastifyBaseLogger, disableRequestLogging: true, bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+  const loggerInstance: FastifyBaseLogger = api.log;
+  const logController = new LogController({ disableRequestLogging: true });
+  const app = fastify({ loggerInstance, logController, bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   // Schemas are there for the documentation; zod has checked what comes in and the compiler what goes out.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));

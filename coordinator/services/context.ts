@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { ObjectStore, Queue } from '../../shared/providers/ports.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import type { PoolConfig } from '../config-pools.ts';
-import type { CoordinatorState } from './views.ts';
+import type { CoordinatorState } from '../state/open.ts';
 import type { Metrics } from './metrics.ts';
 import type { Signals } from './signals.ts';
 

@@ -1,11 +1,12 @@
 import { faultPoint } from '../../shared/fault.ts';
 import { Service } from '../../shared/service.ts';
 import type { Context } from './context.ts';
-import { planFor } from './plan.ts';
+import { type Order, planFor } from './plan.ts';
 
 const IDLE_MS = 5_000;
-/** Jobs looked at in one pass; the next pass sees the others, since these have then fewer ready tasks. */
-const MAX_CANDIDATES = 200;
+/** Jobs looked at; more when none of these can go anywhere: they must not hide the others. */
+const FIRST_CANDIDATES = 200;
+const MAX_CANDIDATES = 20_000;
 
 /**
  * R2, first half: ends backoffs, asks the planner which ready tasks go where, writes the unit rows. Sending is the
@@ -43,7 +44,7 @@ export class Dispatcher {
     const now = clock.now();
     const { nextAt } = state.endBackoffs(now);
     this.#wakeAt(nextAt, now);
-    const orders = planFor(this.#context, state.candidates(MAX_CANDIDATES));
+    const orders = this.#plan();
     if (orders.length === 0) return false;
     const units = state.transaction(() =>
       orders.flatMap((order) => state.createUnits({ ...order, now, notAfter: now + config.notAfterMs })),
@@ -54,6 +55,14 @@ export class Dispatcher {
     signals.ring('outbox');
     signals.ring('changed');
     return true;
+  }
+
+  #plan(): Order[] {
+    for (let limit = FIRST_CANDIDATES; ; limit *= 10) {
+      const candidates = this.#context.state.candidates(limit);
+      const orders = planFor(this.#context, candidates);
+      if (orders.length > 0 || candidates.length < limit || limit >= MAX_CANDIDATES) return orders;
+    }
   }
 
   #wakeAt(at: number | null, now: number): void {

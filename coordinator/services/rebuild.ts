@@ -13,14 +13,13 @@ import { itemsKey, specKey } from '../../shared/wire/keys.ts';
 import { verdictSchema } from '../../shared/wire/verdict.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import { takeLock } from '../lock.ts';
-import { openState } from '../state/open.ts';
+import { openState, type CoordinatorState } from '../state/open.ts';
 import type { NewJob } from '../state/store.ts';
 import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
 import { listAll, readSegment, readText } from './read-segments.ts';
 import { submittedAtOf } from './submitted-at.ts';
-import type { CoordinatorState } from './views.ts';
 
 export interface RebuildOptions {
   config: CoordinatorConfig;

@@ -1,7 +1,7 @@
 import { matchesGlob, posix } from 'node:path';
 import type { JobId } from '../../shared/ids.ts';
 import type { FileInput, JobSpec, UpstreamInput } from '../../shared/job-spec.ts';
-import type { CoordinatorState } from './views.ts';
+import type { CoordinatorState } from '../state/open.ts';
 
 const KNOWN_LISTS = 50;
 

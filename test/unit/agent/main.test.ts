@@ -15,7 +15,7 @@ import { LocalQueue } from '../../../shared/providers/local/queue.ts';
 import { FileStore } from '../../../shared/providers/local/store.ts';
 import { eventBatchSchema, type Outcome } from '../../../shared/wire/event.ts';
 import { waitFor } from '../../helpers/wait.ts';
-import { publicKey, sealed, specWith, unitOf } from './rig.ts';
+import { publicKey, sealed, specWith, unitOf } from './units.ts';
 
 async function temporaryHome(): Promise<AsyncDisposable & { home: string }> {
   const home = await mkdtemp(join(tmpdir(), 'clobi-agent-home-'));
@@ -59,7 +59,7 @@ async function startProgram(
   started.push(child);
   const exited = once(child, 'exit');
   let output = '';
-  child.stdout?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   await waitFor('the program is ready', () => output.includes('\n'), 10_000);
   return { child, exited, line: () => output.trim() };
 }

@@ -9,7 +9,7 @@ import type { AgentId, BootId } from '../../../shared/ids.ts';
 import type { Delivery, Queue } from '../../../shared/providers/ports.ts';
 import { eventBatchSchema } from '../../../shared/wire/event.ts';
 import { MAX_UNIT_BYTES } from '../../../shared/wire/unit.ts';
-import { sealed, unitOf } from './rig.ts';
+import { sealed, unitOf } from './units.ts';
 
 describe('readUnit', () => {
   const expected = { ns: 'test', pool: 'local', verify: () => true };

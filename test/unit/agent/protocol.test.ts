@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { segmentKey, specKey } from '../../../shared/wire/keys.ts';
-import { Rig, sealed, specWith, unitOf } from './rig.ts';
+import { Rig } from './rig.ts';
+import { sealed, specWith, unitOf } from './units.ts';
 
 const isReport = (op: string): boolean =>
   op.startsWith('put segments/') || op === 'delete' || (op.startsWith('send') && /outcome|returned/.test(op));

@@ -3,23 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Agent, type AgentParts } from '../../../agent/agent.ts';
-import { internalOutcome } from '../../../agent/internal-outcome.ts';
-import type { AgentIdentity, Slot, TaskToRun } from '../../../agent/types.ts';
-import type { UnitInHand } from '../../../agent/unit-in-hand.ts';
+import type { AgentIdentity } from '../../../agent/types.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { ClobiError } from '../../../shared/errors.ts';
-import {
-  type AgentId,
-  type AttemptId,
-  newBootId,
-  newJobId,
-  newUnitId,
-  type PoolName,
-} from '../../../shared/ids.ts';
-import { type JobSpec, jobSpecSchema } from '../../../shared/job-spec.ts';
+import { type AgentId, newBootId } from '../../../shared/ids.ts';
 import { LocalQueue } from '../../../shared/providers/local/queue.ts';
 import { FileStore } from '../../../shared/providers/local/store.ts';
-import type { Delivery, ObjectStore, Queue } from '../../../shared/providers/ports.ts';
 import { type Control, EMPTY_CONTROL } from '../../../shared/wire/control.ts';
 import {
   type AgentEvent,
@@ -30,113 +19,14 @@ import {
   outcomeSchema,
 } from '../../../shared/wire/event.ts';
 import { controlKey } from '../../../shared/wire/keys.ts';
-import { newKeyPair, seal, signerOf } from '../../../shared/wire/signature.ts';
 import type { UnitBody } from '../../../shared/wire/unit.ts';
 import { waitFor } from '../../helpers/wait.ts';
+import { FakeSlot } from './fake-slot.ts';
+import { publicKey, sealed } from './units.ts';
+import { type Failing, watchEvents, watchStore, watchUnits } from './watched.ts';
 
 /** How long a test waits for what should happen. Short where it is planted not to. */
 const DEADLINE_MS = Number(process.env['CLOBI_TEST_DEADLINE_MS'] ?? 10_000);
-
-const keys = newKeyPair();
-export const publicKey = keys.publicKey;
-const sign = signerOf(keys.privateKey);
-
-export const specWith = (resources: Partial<JobSpec['resources']> = {}): JobSpec =>
-  jobSpecSchema.parse({
-    v: 1,
-    name: 'test',
-    owner: 'tester',
-    tasks: { kind: 'count', count: 1 },
-    command: ['/bin/true'],
-    script: null,
-    resources,
-    timeout: {},
-    retry: { backoff: { initialMs: 1, factor: 1, maxMs: 1 } },
-    placement: {},
-    retention: {},
-  });
-
-/** A unit of so many tasks, as the coordinator would write it. */
-export function unitOf(tasks: number, change: Partial<UnitBody> = {}): UnitBody {
-  return {
-    v: 1,
-    ns: 'test',
-    pool: 'local' as PoolName,
-    unit: newUnitId(1),
-    job: newJobId(),
-    taskCount: tasks,
-    spec: { inline: specWith() },
-    tasks: Array.from({ length: tasks }, (_, index) => ({ index, attempt: '1.1' as AttemptId })),
-    issuedAt: Date.now(),
-    notAfter: Date.now() + 3_600_000,
-    ...change,
-  };
-}
-
-export function sealed(unit: unknown): string {
-  const body = JSON.stringify(unit);
-  return seal(body, sign(body));
-}
-
-/** A slot that runs nothing: each task ends when the test says so, or at once. */
-class FakeSlot implements Slot {
-  readonly #rig: Rig;
-  #current: { task: TaskToRun; end: (outcome: Outcome) => void } | undefined;
-
-  constructor(rig: Rig) {
-    this.#rig = rig;
-  }
-
-  run(task: TaskToRun): Promise<Outcome> {
-    this.#rig.begun.push(`${task.unit.unit}/${task.task.index}`);
-    return new Promise((resolve) => {
-      this.#current = { task, end: resolve };
-      this.#rig.running.set(`${task.unit.unit}/${task.task.index}`, (result) => this.#end(result));
-      if (this.#rig.autoEnd) setImmediate(() => this.#end('succeeded'));
-    });
-  }
-
-  #end(result: Outcome['result']): void {
-    if (this.#current === undefined) return;
-    const { task, end } = this.#current;
-    this.#current = undefined;
-    this.#rig.running.delete(`${task.unit.unit}/${task.task.index}`);
-    const unit = { body: task.unit, id: task.unit.unit } as UnitInHand;
-    const now = Date.now();
-    const base = internalOutcome(
-      this.#rig.identity,
-      unit,
-      { task: task.task, run: task.run, startedAt: now, endedAt: now },
-      '',
-    );
-    const reason = result === 'succeeded' ? null : result === 'failed' ? 'exit' : 'cancelled';
-    end({
-      ...base,
-      result,
-      reason,
-      message: null,
-      stdout: { bytes: this.#rig.output.length, inline: this.#rig.output },
-    });
-  }
-
-  cancel(): void {
-    this.#rig.ops.push('cancel');
-    this.#end('cancelled');
-  }
-
-  kill(): void {
-    this.#rig.ops.push('kill');
-    this.#end('failed');
-  }
-
-  follow(on: boolean): void {
-    this.#rig.ops.push(`follow ${on}`);
-  }
-
-  async close(): Promise<void> {
-    this.#rig.ops.push('close slot');
-  }
-}
 
 export interface RigOptions {
   capacity?: Partial<Capacity>;
@@ -303,7 +193,7 @@ export class Rig {
     }
   }
 
-  #fail(what: keyof Rig['failures']): void {
+  fail(what: Failing): void {
     if (this.failures[what] <= 0) return;
     this.failures[what] -= 1;
     throw new ClobiError('UNAVAILABLE', `planned failure of ${what}`);
@@ -326,11 +216,11 @@ export class Rig {
     return {
       settings: { home: '', pool: 'local', name: undefined, capacity: full, labels: {}, config },
       identity: this.identity,
-      units: this.#watchedUnits(),
-      eventsQueue: this.#watchedEvents(),
-      store: this.#watchedStore(),
+      units: watchUnits(this.units, this),
+      eventsQueue: watchEvents(this.events, this),
+      store: watchStore(this.store, this),
       startSlot: async () => {
-        this.#fail('slot');
+        this.fail('slot');
         this.slotsStarted += 1;
         return new FakeSlot(this);
       },
@@ -347,76 +237,6 @@ export class Rig {
       clock: systemClock,
       log,
       ...parts,
-    };
-  }
-
-  #watchedUnits(): Queue {
-    const queue = this.units;
-    const watch = (delivery: Delivery): Delivery => ({
-      body: delivery.body,
-      receiveCount: delivery.receiveCount,
-      extend: (leaseMs) => {
-        this.ops.push('extend');
-        return delivery.extend(leaseMs);
-      },
-      done: async () => {
-        this.#fail('done');
-        this.ops.push('delete');
-        await delivery.done();
-      },
-    });
-    return {
-      capabilities: queue.capabilities,
-      send: (bodies) => queue.send(bodies),
-      receive: async (options) => {
-        this.receives += 1;
-        return (await queue.receive(options)).map(watch);
-      },
-      depth: () => queue.depth(),
-      ensure: () => queue.ensure(),
-      close: async () => undefined,
-    };
-  }
-
-  #watchedEvents(): Queue {
-    const queue = this.events;
-    return {
-      capabilities: { ...queue.capabilities, maxBodyBytes: 48 * 1024 },
-      send: async (bodies) => {
-        this.#fail('send');
-        const types = bodies.flatMap((body) =>
-          eventBatchSchema.parse(JSON.parse(body)).events.map(({ type }) => type),
-        );
-        const result = await queue.send(bodies);
-        this.sent += bodies.length;
-        this.ops.push(`send ${types.join(' ')}`);
-        return result;
-      },
-      receive: (options) => queue.receive(options),
-      depth: () => queue.depth(),
-      ensure: () => queue.ensure(),
-      close: async () => undefined,
-    };
-  }
-
-  #watchedStore(): ObjectStore {
-    const store = this.store;
-    return {
-      capabilities: store.capabilities,
-      put: async (key, body, options) => {
-        this.#fail('put');
-        const info = await store.put(key, body, options);
-        this.ops.push(`put ${key}`);
-        return info;
-      },
-      get: (key, options) => {
-        if (!key.startsWith('control/')) this.#fail('get');
-        return store.get(key, options);
-      },
-      head: (key) => store.head(key),
-      list: (prefix, after) => store.list(prefix, after),
-      remove: (names) => store.remove(names),
-      presign: async () => undefined,
     };
   }
 }

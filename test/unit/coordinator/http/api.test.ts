@@ -15,10 +15,26 @@ import { FakeAgent, makeRig, type Rig, specOf, takeUnits } from '../services/rig
 const TOKEN = 'a-token-for-tests';
 const keys = newKeyPair();
 
+/** Whatever the calls of these tests answer; each test knows which fields are there. */
+interface Answer {
+  job: string;
+  id: string;
+  state: string;
+  epoch: number;
+  summary: string;
+  cancelled: number;
+  cancelReason: string;
+  retriedBy: string[];
+  missing: string[];
+  outputs: { key: string }[];
+  resources: { cpus: number };
+  error: { code: string; message: string; context: { problems: string[] } };
+}
+
 interface Api extends AsyncDisposable {
   rig: Rig;
   url: string;
-  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; json: any; text: string; headers: Headers }>;
+  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; json: Answer; text: string; headers: Headers }>;
 }
 
 async function openApi(): Promise<Api> {
@@ -37,7 +53,7 @@ async function openApi(): Promise<Api> {
       const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
       const text = await response.text();
       const isJson = response.headers.get('content-type')?.includes('application/json') === true;
-      return { status: response.status, json: isJson ? JSON.parse(text) : undefined, text, headers: response.headers };
+      return { status: response.status, json: (isJson ? JSON.parse(text) : {}) as Answer, text, headers: response.headers };
     },
     async [Symbol.asyncDispose]() {
       await app.close();
@@ -84,7 +100,7 @@ describe('who may ask', () => {
 describe('what is wrong is said', () => {
   test('404 for what is not there', async () => {
     await using api = await openApi();
-    const job = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job as string;
+    const job = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job;
     for (const path of ['/v1/jobs/last2', '/v1/nothing', `/v1/jobs/${job}/tasks/9`, '/v1/objects/jobs/x/spec.json', `/v1/objects/results/${job}/0/1.1-a/x`]) {
       const { status, json } = await api.call('GET', path);
       assert.deepEqual([status, json.error.code], [404, 'NOT_FOUND'], path);
@@ -102,25 +118,25 @@ describe('what is wrong is said', () => {
     const broken = await fetch(`${api.url}/v1/jobs`, { method: 'POST', body: '{', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' } });
     assert.equal(broken.status, 400);
     const xml = await fetch(`${api.url}/v1/jobs`, { method: 'POST', body: '<', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'text/xml' } });
-    assert.equal(xml.status, 415 in {} ? 415 : 400);
+    assert.equal(xml.status, 400);
     const large = await api.call('POST', '/v1/jobs/last/cancel', { reason: 'x'.repeat(2 * 1024 * 1024) });
     assert.deepEqual([large.status, large.json.error.code], [413, 'LIMIT_EXCEEDED']);
   });
 
   test('ids by prefix: one, several, none', async () => {
     await using api = await openApi();
-    const first = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job as string;
-    const second = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job as string;
+    const first = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job;
+    const second = (await api.call('POST', '/v1/jobs', { spec: specOf() })).json.job;
     assert.equal((await api.call('GET', `/v1/jobs/${first.slice(0, 20).toLowerCase()}`)).json.id, first);
     assert.equal((await api.call('GET', `/v1/jobs/${first.slice(0, 2)}`)).json.error.code, 'AMBIGUOUS_ID');
-    assert.ok([first, second].includes((await api.call('GET', '/v1/jobs/last')).json.id as string));
+    assert.ok([first, second].includes((await api.call('GET', '/v1/jobs/last')).json.id));
     assert.equal((await api.call('GET', '/v1/jobs/zzz')).status, 404);
   });
 });
 
 test('openapi.json names every call', async () => {
   await using api = await openApi();
-  const document = (await api.call('GET', '/openapi.json')).json as { paths: Record<string, Record<string, { requestBody?: unknown }>> };
+  const document = (await api.call('GET', '/openapi.json')).json as unknown as { paths: Record<string, Record<string, { requestBody?: unknown }>> };
   const calls = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
   for (const call of ['post /v1/jobs', 'get /v1/jobs/{job}/wait', 'put /v1/inputs/{sha256}', 'get /v1/pools', 'get /healthz']) assert.ok(calls.includes(call), call);
   assert.ok(document.paths['/v1/jobs']?.['post']?.requestBody);
@@ -134,7 +150,7 @@ describe('a job through the API', () => {
     await rig.pool.events.send([JSON.stringify(agent.hello())]);
     const submitted = await api.call('POST', '/v1/jobs', { spec: specOf() });
     assert.equal(submitted.status, 201);
-    const job = submitted.json.job as string;
+    const job = submitted.json.job;
     const [unit] = await waitFor('a unit', async () => {
       const units = await takeUnits(rig.pool);
       return units.length > 0 && units;
@@ -162,7 +178,7 @@ describe('a job through the API', () => {
     assert.deepEqual(lines.map(({ seq }) => seq), lines.map(({ seq }) => seq).toSorted((a, b) => a - b));
     const log = await api.call('GET', `/v1/jobs/${run.job}/tasks/0/logs/stdout`);
     assert.deepEqual([log.text, log.headers.get('x-clobi-complete')], ['hi', '1']);
-    assert.deepEqual((await api.call('GET', `/v1/jobs/${run.job}/outputs`)).json.outputs.map((output: { key: string }) => output.key), [key]);
+    assert.deepEqual((await api.call('GET', `/v1/jobs/${run.job}/outputs`)).json.outputs.map(({ key: named }) => named), [key]);
     assert.equal((await api.call('GET', `/v1/objects/${key}`)).text, 'data');
     await api.rig.context.store.put('results/x/0/1.1-a/secret', 'no');
     assert.equal((await api.call('GET', '/v1/objects/results/x/0/1.1-a/secret')).status, 404);
@@ -192,12 +208,12 @@ describe('a job through the API', () => {
     const again = await api.call('POST', `/v1/jobs/${run.job}/retry`, { select: 'failed', resources: { cpus: 2 } });
     assert.deepEqual([first.status, again.status, again.json.job], [201, 200, first.json.job]);
     assert.deepEqual((await api.call('GET', `/v1/jobs/${run.job}`)).json.retriedBy, [first.json.job]);
-    assert.equal((await api.call('GET', `/v1/jobs/${first.json.job as string}/spec`)).json.resources.cpus, 2);
+    assert.equal((await api.call('GET', `/v1/jobs/${first.json.job}/spec`)).json.resources.cpus, 2);
   });
 
   test('cancel ends what is open, and says how many', async () => {
     await using api = await openApi();
-    const job = (await api.call('POST', '/v1/jobs', { spec: specOf({ tasks: { kind: 'count', count: 1_000_000 }, hold: true }) })).json.job as string;
+    const job = (await api.call('POST', '/v1/jobs', { spec: specOf({ tasks: { kind: 'count', count: 1_000_000 }, hold: true }) })).json.job;
     assert.equal((await api.call('GET', `/v1/jobs/${job}`)).json.state, 'held');
     assert.match((await api.call('GET', `/v1/jobs/${job}/explain`)).json.summary, /held/);
     assert.deepEqual((await api.call('POST', `/v1/jobs/${job}/cancel`, { reason: 'why not' })).json, { cancelled: 1_000_000 });
@@ -215,7 +231,7 @@ describe('inputs', () => {
     await using api = await openApi();
     const body = 'x'.repeat(3_000_000);
     const hash = createHash('sha256').update(body).digest('hex');
-    const missing = async () => (await api.call('POST', '/v1/inputs/missing', { sha256: [hash] })).json.missing as string[];
+    const missing = async () => (await api.call('POST', '/v1/inputs/missing', { sha256: [hash] })).json.missing;
     assert.deepEqual(await missing(), [hash]);
     assert.equal((await put(api, hash, 'something else')).status, 422);
     assert.deepEqual(await missing(), [hash]);

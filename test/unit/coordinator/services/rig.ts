@@ -7,7 +7,7 @@ import { closePools, openPools } from '../../../../coordinator/services/pools.ts
 import { stateFile } from '../../../../coordinator/services/rebuild.ts';
 import { Signals } from '../../../../coordinator/services/signals.ts';
 import { openState } from '../../../../coordinator/state/open.ts';
-import type { AgentId, AttemptId, BootId, JobId, PoolName, RunId, UnitId } from '../../../../shared/ids.ts';
+import type { AgentId, BootId, JobId, PoolName, RunId, UnitId } from '../../../../shared/ids.ts';
 import { jobSpecSchema, type JobSpec } from '../../../../shared/job-spec.ts';
 import { silentLogger } from '../../../../shared/log.ts';
 import { coordinatorDirectory, queuesDirectory, storeDirectory } from '../../../../shared/paths.ts';
@@ -88,7 +88,7 @@ export class FakeAgent {
   outcome(unit: UnitBody, index: number, change: Partial<Outcome> = {}): Outcome {
     const task = unit.tasks.find((one) => one.index === index)!;
     return {
-      job: unit.job, index, attempt: task.attempt as AttemptId, run: `${task.attempt}-abc` as RunId, unit: unit.unit,
+      job: unit.job, index, attempt: task.attempt, run: `${task.attempt}-abc` as RunId, unit: unit.unit,
       agent: this.agent, boot: this.boot, result: 'succeeded', reason: null, exitCode: 0, signal: null, message: null,
       startedAt: 1, endedAt: 2, outputs: [], stdout: { bytes: 2, inline: 'hi' }, stderr: { bytes: 0, inline: '' }, ...change,
     };

@@ -1,0 +1,26 @@
+import { runAgent } from '../../../agent/main.ts';
+import type { Context } from '../context.ts';
+
+interface Options {
+  pool: string;
+  name?: string;
+  slots?: number;
+  cpus?: number;
+  memory?: number;
+  gpus?: number;
+  label?: Record<string, string>;
+}
+
+export async function run(context: Context, _args: readonly string[], options: Options): Promise<undefined> {
+  const { pool, name, slots, cpus, memory, gpus, label } = options;
+  await runAgent({
+    home: context.home,
+    pool,
+    ...(name !== undefined && { name }),
+    ...(slots !== undefined && { slots }),
+    ...(cpus !== undefined && { cpus }),
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(gpus !== undefined && { gpus }),
+    ...(label !== undefined && { labels: label }),
+  });
+}

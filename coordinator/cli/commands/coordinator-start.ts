@@ -1,0 +1,19 @@
+import { runCoordinator } from '../../main.ts';
+import type { Context } from '../context.ts';
+
+interface Options {
+  listen?: string;
+  logLevel?: string;
+  set?: Record<string, string>;
+  takeOver?: boolean;
+}
+
+export async function run(context: Context, _args: readonly string[], options: Options): Promise<undefined> {
+  await runCoordinator({
+    home: context.home,
+    listen: options.listen,
+    logLevel: options.logLevel,
+    ...(options.set !== undefined && { settings: options.set }),
+    takeOver: options.takeOver === true,
+  });
+}
