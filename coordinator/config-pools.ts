@@ -25,7 +25,10 @@ const poolSchema = z.strictObject({
   labels: z.record(z.string(), z.string()).default({}),
 });
 const poolsSchema = z
-  .record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower-case letters, digits and dashes'), poolSchema.nullable())
+  .record(
+    z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower-case letters, digits and dashes'),
+    poolSchema.nullable(),
+  )
   .refine((pools) => Object.keys(pools).length > 0, 'must name at least one pool');
 
 /** The `pools:` of the file → pools; without any, the one pool `local`. */
@@ -33,7 +36,8 @@ export function compilePools(given: unknown, at: { home: string; store: string; 
   const parsed = poolsSchema.safeParse(given ?? { local: {} });
   if (!parsed.success) throw new ClobiError('INVALID_CONFIG', describe(parsed.error, given));
   return Object.entries(parsed.data).map(([name, pool]) => {
-    const queue = (wireName: string): string => `local-queue:${join(queuesDirectory(at.home), `${wireName}.sqlite`)}`;
+    const queue = (wireName: string): string =>
+      `local-queue:${join(queuesDirectory(at.home), `${wireName}.sqlite`)}`;
     return {
       name,
       ...(pool ?? poolSchema.parse({})),
@@ -47,7 +51,10 @@ export function compilePools(given: unknown, at: { home: string; store: string; 
 
 function describe(error: z.ZodError, given: unknown): string {
   const lines = error.issues.map((issue) => {
-    const value = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key], given);
+    const value = issue.path.reduce<unknown>(
+      (part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key],
+      given,
+    );
     return `pools.${issue.path.join('.')} is ${value === undefined ? 'missing' : JSON.stringify(value)}: ${issue.message}`;
   });
   return lines.join('; ');

@@ -24,7 +24,12 @@ interface TextSetting {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-const duration = (compiled: string, value: string, range: readonly [number, number], meaning: string): DurationSetting => ({
+const duration = (
+  compiled: string,
+  value: string,
+  range: readonly [number, number],
+  meaning: string,
+): DurationSetting => ({
   kind: 'duration',
   compiled,
   default: value,
@@ -36,19 +41,74 @@ const duration = (compiled: string, value: string, range: readonly [number, numb
 const orOff = (setting: DurationSetting): DurationSetting => ({ ...setting, off: true });
 
 export const SETTINGS = {
-  ns: { kind: 'text', compiled: 'ns', default: 'clobi', pattern: /^[a-z][a-z0-9-]{0,30}$/, expected: 'lower-case letters, digits and dashes, at most 31', meaning: 'Prefix of every queue name.' },
-  listen: { kind: 'text', compiled: 'listen', default: '127.0.0.1:7475', pattern: /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):\d{1,5}$/, expected: 'a loopback address and a port, like 127.0.0.1:7475; port 0 takes any free one', meaning: 'Where the API listens; when the port is taken, a free one (endpoint.json names it).' },
-  logLevel: { kind: 'text', compiled: 'logLevel', default: 'info', pattern: /^(trace|debug|info|warn|error|fatal|silent)$/, expected: 'trace, debug, info, warn, error, fatal or silent', meaning: 'How much is logged.' },
+  ns: {
+    kind: 'text',
+    compiled: 'ns',
+    default: 'clobi',
+    pattern: /^[a-z][a-z0-9-]{0,30}$/,
+    expected: 'lower-case letters, digits and dashes, at most 31',
+    meaning: 'Prefix of every queue name.',
+  },
+  listen: {
+    kind: 'text',
+    compiled: 'listen',
+    default: '127.0.0.1:7475',
+    pattern: /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):\d{1,5}$/,
+    expected: 'a loopback address and a port, like 127.0.0.1:7475; port 0 takes any free one',
+    meaning: 'Where the API listens; when the port is taken, a free one (endpoint.json names it).',
+  },
+  logLevel: {
+    kind: 'text',
+    compiled: 'logLevel',
+    default: 'info',
+    pattern: /^(trace|debug|info|warn|error|fatal|silent)$/,
+    expected: 'trace, debug, info, warn, error, fatal or silent',
+    meaning: 'How much is logged.',
+  },
   heartbeat: duration('heartbeatMs', '2s', [20, 10 * 60_000], 'How often an agent says what it holds.'),
   dead: duration('deadMs', '15s', [50, DAY_MS], 'Silence after which an agent counts as dead.'),
-  lease: duration('leaseMs', '60s', [100, DAY_MS / 2], 'How long a received message stays hidden unless extended.'),
+  lease: duration(
+    'leaseMs',
+    '60s',
+    [100, DAY_MS / 2],
+    'How long a received message stays hidden unless extended.',
+  ),
   flush: duration('flushMs', '200ms', [1, 60_000], 'Longest wait of an agent before it writes outcomes.'),
-  controlPoll: duration('controlPollMs', '250ms', [10, 10 * 60_000], 'How often an agent reads the control document.'),
-  patience: orOff(duration('patienceMs', '2m', [50, 365 * DAY_MS], 'How long a unit that nobody has claimed is waited for; off: for ever.')),
-  lookahead: orOff(duration('lookaheadMs', '10s', [1, 365 * DAY_MS], 'Work pushed to a pool ahead of what runs; off: everything at once.')),
+  controlPoll: duration(
+    'controlPollMs',
+    '250ms',
+    [10, 10 * 60_000],
+    'How often an agent reads the control document.',
+  ),
+  patience: orOff(
+    duration(
+      'patienceMs',
+      '2m',
+      [50, 365 * DAY_MS],
+      'How long a unit that nobody has claimed is waited for; off: for ever.',
+    ),
+  ),
+  lookahead: orOff(
+    duration(
+      'lookaheadMs',
+      '10s',
+      [1, 365 * DAY_MS],
+      'Work pushed to a pool ahead of what runs; off: everything at once.',
+    ),
+  ),
   unitTarget: duration('unitTargetMs', '2s', [1, 3600_000], 'Run time that one unit should hold.'),
-  notAfter: duration('notAfterMs', '7d', [1000, 365 * DAY_MS], 'Age at which a unit must no longer be begun.'),
-  epochCheck: duration('epochCheckMs', '30s', [100, 3600_000], 'How often it is checked that no other coordinator has taken over.'),
+  notAfter: duration(
+    'notAfterMs',
+    '7d',
+    [1000, 365 * DAY_MS],
+    'Age at which a unit must no longer be begun.',
+  ),
+  epochCheck: duration(
+    'epochCheckMs',
+    '30s',
+    [100, 3600_000],
+    'How often it is checked that no other coordinator has taken over.',
+  ),
 } as const satisfies Record<string, DurationSetting | TextSetting>;
 
 export interface SettingValues {
@@ -76,20 +136,36 @@ export function compileSettings(given: Readonly<Record<string, unknown>>): Setti
     compiled[setting.compiled] = compileOne(name, setting, given[name] ?? setting.default);
   }
   const values = compiled as unknown as SettingValues;
-  requireLess(['heartbeat', values.heartbeatMs], ['dead', values.deadMs], 'else every agent is dead between two heartbeats');
-  requireLess(['dead', values.deadMs], ['notAfter', values.notAfterMs], 'else units expire before a dead agent is noticed');
+  requireLess(
+    ['heartbeat', values.heartbeatMs],
+    ['dead', values.deadMs],
+    'else every agent is dead between two heartbeats',
+  );
+  requireLess(
+    ['dead', values.deadMs],
+    ['notAfter', values.notAfterMs],
+    'else units expire before a dead agent is noticed',
+  );
   return values;
 }
 
-function compileOne(name: string, setting: DurationSetting | TextSetting, value: unknown): string | number | null {
+function compileOne(
+  name: string,
+  setting: DurationSetting | TextSetting,
+  value: unknown,
+): string | number | null {
   if (setting.kind === 'text') {
     if (typeof value === 'string' && setting.pattern.test(value)) return value;
-    throw new ClobiError('INVALID_CONFIG', `${name} is ${JSON.stringify(value)}; it must be ${setting.expected}.`);
+    throw new ClobiError(
+      'INVALID_CONFIG',
+      `${name} is ${JSON.stringify(value)}; it must be ${setting.expected}.`,
+    );
   }
   // YAML reads a bare `off` as text in version 1.2 and as false in 1.1.
   if (setting.off && (value === 'off' || value === null || value === false)) return null;
   const ms = toMillis(value);
-  if (ms !== undefined && Number.isFinite(ms) && ms >= setting.minMs && ms <= setting.maxMs) return Math.round(ms);
+  if (ms !== undefined && Number.isFinite(ms) && ms >= setting.minMs && ms <= setting.maxMs)
+    return Math.round(ms);
   const off = setting.off ? ' or off' : '';
   throw new ClobiError(
     'INVALID_CONFIG',
@@ -105,7 +181,11 @@ function toMillis(value: unknown): number | undefined {
   return DURATION_PATTERN.test(value) ? parseDuration(value) : undefined;
 }
 
-function requireLess(smaller: readonly [string, number], larger: readonly [string, number], why: string): void {
+function requireLess(
+  smaller: readonly [string, number],
+  larger: readonly [string, number],
+  why: string,
+): void {
   if (smaller[1] < larger[1]) return;
   throw new ClobiError(
     'INVALID_CONFIG',

@@ -27,24 +27,35 @@ export interface ConfigSources {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
-export const configFile = (home: string): string => join(home, 'clobi.yaml');
+const configFile = (home: string): string => join(home, 'clobi.yaml');
 
 /** Reads and compiles all sources. Rejects what it does not know with `INVALID_CONFIG`, naming setting, value and bounds. */
 export function loadConfig(sources: ConfigSources): CoordinatorConfig {
   const file = readConfigFile(configFile(sources.home));
   const { pools, store, ...fromFile } = file;
   refuseUnknown(fromFile);
-  const merged = { ...fromFile, ...fromEnvironment(sources.env ?? {}), ...dropUndefined(sources.flags ?? {}) };
+  const merged = {
+    ...fromFile,
+    ...fromEnvironment(sources.env ?? {}),
+    ...dropUndefined(sources.flags ?? {}),
+  };
   refuseUnknown(merged);
   const primary = store ?? `file:${storeDirectory(sources.home)}`;
   if (typeof primary !== 'string') {
-    throw new ClobiError('INVALID_CONFIG', `store is ${JSON.stringify(store)}; it must be the URL of a store, like file:/var/lib/clobi/store.`);
+    throw new ClobiError(
+      'INVALID_CONFIG',
+      `store is ${JSON.stringify(store)}; it must be the URL of a store, like file:/var/lib/clobi/store.`,
+    );
   }
   return deepFreeze({
     ...compileSettings(merged),
     home: sources.home,
     store: primary,
-    pools: compilePools(pools, { home: sources.home, store: primary, ns: typeof merged['ns'] === 'string' ? merged['ns'] : 'clobi' }),
+    pools: compilePools(pools, {
+      home: sources.home,
+      store: primary,
+      ns: typeof merged['ns'] === 'string' ? merged['ns'] : 'clobi',
+    }),
   });
 }
 
@@ -80,7 +91,10 @@ function refuseUnknown(settings: RawSettings): void {
   const unknown = Object.keys(settings).filter((name) => !(name in SETTINGS));
   if (unknown.length === 0) return;
   const known = [...Object.keys(SETTINGS), 'store', 'pools'].join(', ');
-  throw new ClobiError('INVALID_CONFIG', `Unknown setting ${unknown.map((name) => `"${name}"`).join(', ')}. Known: ${known}.`);
+  throw new ClobiError(
+    'INVALID_CONFIG',
+    `Unknown setting ${unknown.map((name) => `"${name}"`).join(', ')}. Known: ${known}.`,
+  );
 }
 
 const dropUndefined = (values: RawSettings): Record<string, unknown> =>

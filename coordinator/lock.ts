@@ -25,7 +25,9 @@ export function takeLock(directory: string, now: number): StateLock {
     database.close();
     throw new ClobiError('LOCKED', describeHolder(directory, infoFile), { cause: error });
   }
-  writeFileSync(infoFile, `${JSON.stringify({ pid: process.pid, host: hostname(), startedAt: now })}\n`, { mode: 0o600 });
+  writeFileSync(infoFile, `${JSON.stringify({ pid: process.pid, host: hostname(), startedAt: now })}\n`, {
+    mode: 0o600,
+  });
   let held = true;
   return {
     release() {

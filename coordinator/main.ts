@@ -93,12 +93,17 @@ const configOf = (options: CoordinatorOptions): CoordinatorConfig =>
   loadConfig({
     home: options.home,
     env: process.env,
-    flags: { ...options.settings, listen: options.listen ?? options.settings?.['listen'], logLevel: options.logLevel ?? options.settings?.['logLevel'] },
+    flags: {
+      ...options.settings,
+      listen: options.listen ?? options.settings?.['listen'],
+      logLevel: options.logLevel ?? options.settings?.['logLevel'],
+    },
   });
 
 function makeDirectories({ home }: CoordinatorConfig): string {
   const directory = coordinatorDirectory(home);
-  for (const path of [home, directory, queuesDirectory(home), storeDirectory(home)]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  for (const path of [home, directory, queuesDirectory(home), storeDirectory(home)])
+    mkdirSync(path, { recursive: true, mode: 0o700 });
   return directory;
 }
 
@@ -133,9 +138,19 @@ async function startAll(start: Start): Promise<void> {
     cleanups.push(() => service.stop());
   }
   const startedAt = context.clock.now();
-  const app = await buildServer({ ...context, submitter, follows, token: secrets.token, startedAt, version: readVersion() });
+  const app = await buildServer({
+    ...context,
+    submitter,
+    follows,
+    token: secrets.token,
+    startedAt,
+    version: readVersion(),
+  });
   const url = await openEndpoint(app, start, startedAt);
-  log.info({ url, pid: process.pid, epoch: context.state.epoch(), pools: context.pools.map((pool) => pool.name) }, 'coordinator started');
+  log.info(
+    { url, pid: process.pid, epoch: context.state.epoch(), pools: context.pools.map((pool) => pool.name) },
+    'coordinator started',
+  );
 }
 
 /** Opens state, store and pools. */
@@ -145,12 +160,24 @@ async function openContext({ config, log, cleanups }: Start): Promise<Context> {
   const store = await openStore(config.store);
   const pools = await openPools(config, store);
   cleanups.push(() => closePools(pools));
-  return { config, log, state, store, pools, clock: systemClock, signals: new Signals(), metrics: new Metrics() };
+  return {
+    config,
+    log,
+    state,
+    store,
+    pools,
+    clock: systemClock,
+    signals: new Signals(),
+    metrics: new Metrics(),
+  };
 }
 
 /** R12: the store is ours, and the state is the one that belongs to it. */
 async function takeStore({ config, options, cleanups, onLost }: Start, context: Context): Promise<void> {
-  await refuseLostState(context.store, context.state.totals().jobs > 0 || context.state.stagedJobs().length > 0 || options.takeOver === true);
+  await refuseLostState(
+    context.store,
+    context.state.totals().jobs > 0 || context.state.stagedJobs().length > 0 || options.takeOver === true,
+  );
   const guard = new EpochGuard(context, onLost);
   const lockCoversStore = config.store === `file:${storeDirectory(config.home)}`;
   await guard.take({ lockCoversStore, takeOver: options.takeOver === true });
@@ -160,7 +187,11 @@ async function takeStore({ config, options, cleanups, onLost }: Start, context: 
 }
 
 /** Last to start, first to stop: who can ask finds everything ready. */
-async function openEndpoint(app: FastifyInstance, { config, cleanups }: Start, startedAt: number): Promise<string> {
+async function openEndpoint(
+  app: FastifyInstance,
+  { config, cleanups }: Start,
+  startedAt: number,
+): Promise<string> {
   cleanups.push(() => app.close());
   const url = await listenOn(app, config.listen);
   cleanups.push(() => removeEndpoint(config.home));

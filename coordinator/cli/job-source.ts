@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { ClobiError } from '../../shared/errors.ts';
 import type { Context } from './context.ts';
-import { nameOfCommand, placeItem, escapeTemplate, splitLines } from './inline.ts';
-import { type LoadedJob, readInline, readJobFiles } from './job-files.ts';
+import { readInlineJob } from './inline.ts';
+import { readJobFiles, type SourcedJob } from './job-files.ts';
 
 /** Where jobs come from: files, or a command after `--`; and what options change in them. */
 export interface JobSourceOptions {
@@ -24,7 +22,7 @@ export interface JobSourceOptions {
 const INLINE_ONLY = ['eachLine', 'input', 'output', 'cpus', 'memory', 'timeout', 'retries'] as const;
 
 /** Everything that is wrong with the files comes as one `INVALID_JOB`. */
-export async function loadJobs(context: Context, args: readonly string[], options: JobSourceOptions): Promise<LoadedJob[]> {
+export async function loadJobs(context: Context, args: readonly string[], options: JobSourceOptions): Promise<SourcedJob[]> {
   const command = context.afterDashes;
   const files = command === undefined ? args : args.slice(0, args.length - command.length);
   if (command !== undefined && files.length > 0) {
@@ -34,7 +32,7 @@ export async function loadJobs(context: Context, args: readonly string[], option
   return applyOptions(jobs, options);
 }
 
-async function loadFiles(files: readonly string[], options: JobSourceOptions): Promise<LoadedJob[]> {
+async function loadFiles(files: readonly string[], options: JobSourceOptions): Promise<SourcedJob[]> {
   if (files.length === 0) {
     throw new ClobiError('USAGE', 'Give a job file ("clobi init" writes one), or a command after --: clobi run -- CMD ARGS.');
   }
@@ -46,21 +44,14 @@ async function loadFiles(files: readonly string[], options: JobSourceOptions): P
   return readJobFiles(files, options.owner);
 }
 
-async function loadCommand(command: readonly string[], options: JobSourceOptions): Promise<LoadedJob> {
+async function loadCommand(command: readonly string[], options: JobSourceOptions): Promise<SourcedJob> {
   if (command.length === 0) throw new ClobiError('USAGE', 'The command after -- is missing.');
-  const items = options.eachLine === undefined ? undefined : splitLines(await readLines(options.eachLine));
-  if (items?.length === 0) throw new ClobiError('USAGE', `${options.eachLine ?? ''} has no line, so there is no task to run.`);
-  return readInline({
-    name: options.name ?? nameOfCommand(command),
-    command: items === undefined ? command.map(escapeTemplate) : placeItem(command),
-    items,
-    options,
-  });
+  const { compileInline } = await import('../../shared/job-file/inline.ts');
+  const job = await readInlineJob(command, options);
+  return { ...(await compileInline(job, options.owner === undefined ? {} : { owner: options.owner })), source: 'command line' };
 }
 
-const readLines = (file: string): Promise<string> => (file === '-' ? text(process.stdin) : readFile(file, 'utf8'));
-
-function applyOptions(jobs: LoadedJob[], options: JobSourceOptions): LoadedJob[] {
+function applyOptions(jobs: SourcedJob[], options: JobSourceOptions): SourcedJob[] {
   if (options.name !== undefined && jobs.length > 1) {
     throw new ClobiError('USAGE', `--name fits one job; there are ${jobs.length}: ${jobs.map((job) => job.name).join(', ')}.`);
   }

@@ -1,7 +1,7 @@
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { SubmitReply } from '../http/api.ts';
 import type { Client } from './client.ts';
-import type { LoadedJob } from './job-files.ts';
+import type { SourcedJob } from './job-files.ts';
 import type { ListView, Output } from './output/output.ts';
 import { formatCount } from './output/text.ts';
 import { uploadInputs } from './uploads.ts';
@@ -28,16 +28,18 @@ export interface SubmitPlan {
   client: Client;
   output: Output;
   /** The key that makes a repeated submit return the first job; asked once the dependencies are ids. */
-  keyOf: (job: LoadedJob, spec: JobSpec) => string;
+  keyOf: (job: SourcedJob, spec: JobSpec) => string;
 }
 
-/** Uploads what is missing, then submits in the order of the dependencies. Resolves to the jobs in that order. */
-export async function submitJobs(jobs: readonly LoadedJob[], plan: SubmitPlan): Promise<Submitted[]> {
-  const { resolveDependencies } = await import('../../shared/job-file/resolve.ts');
+/** Uploads what is missing, then submits in the given order, in which each job comes after those it waits for. */
+export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan): Promise<Submitted[]> {
+  const { resolveDependencies } = await import('../../shared/job-file/depends.ts');
   await uploadInputs(plan.client, jobs.flatMap((job) => job.uploads), plan.output);
-  const ids = new Map<string, string>();
+  const idsOfSource = new Map<string, Map<string, string>>();
   const submitted: Submitted[] = [];
-  for (const job of orderByDependency(jobs)) {
+  for (const job of jobs) {
+    const ids = idsOfSource.get(job.source) ?? new Map<string, string>();
+    idsOfSource.set(job.source, ids);
     const resolved = resolveDependencies(job.submission.spec, ids);
     const spec = { ...resolved, idempotencyKey: plan.keyOf(job, resolved) };
     // The key makes it safe to repeat.
@@ -46,22 +48,4 @@ export async function submitJobs(jobs: readonly LoadedJob[], plan: SubmitPlan): 
     ids.set(job.name, reply.job);
   }
   return submitted;
-}
-
-/** Every job after those it depends on; else the order of the files. A circle has been refused when the file was read. */
-export function orderByDependency<Job extends Pick<LoadedJob, 'name' | 'dependsOnNames'>>(jobs: readonly Job[]): Job[] {
-  const byName = new Map(jobs.map((job) => [job.name, job]));
-  const ordered = new Set<Job>();
-  const visiting = new Set<Job>();
-  const visit = (job: Job): void => {
-    if (ordered.has(job) || visiting.has(job)) return;
-    visiting.add(job);
-    for (const name of job.dependsOnNames) {
-      const before = byName.get(name);
-      if (before !== undefined) visit(before);
-    }
-    ordered.add(job);
-  };
-  for (const job of jobs) visit(job);
-  return [...ordered];
 }

@@ -31,7 +31,7 @@ export function isFreeReturn(
 }
 
 /** R7: a `returned` is remembered, never dropped, whoever claims the unit at that moment. */
-export const remembersReturn = (claims: number): boolean => !(claims > 0 && isPlanted('returned-forgotten'));
+export const remembersReturn = (): boolean => !isPlanted('returned-forgotten');
 
 /** After these the sender holds no copy of the unit any more; after the others it may hold another copy that it runs. */
 const WHOLLY_BACK: ReadonlySet<string> = new Set(['draining', 'expired', 'unfit', 'internal']);

@@ -34,12 +34,17 @@ const time = z.number().int().describe('milliseconds since 1970');
 
 export const submitBody = z.object({ spec: jobSpecSchema, items: z.array(taskParamsSchema).optional() });
 export const submitReply = z.object({ job: z.string(), tasks: z.number().int(), created: z.boolean() });
-export const cancelBody = z.object({ tasks: z.array(z.number().int()).optional(), reason: z.string().max(500).optional() });
+export const cancelBody = z.object({
+  tasks: z.array(z.number().int()).optional(),
+  reason: z.string().max(500).optional(),
+});
 export const retryBody = z.object({
   /** Which tasks; `failed` takes failed, lost and cancelled-by-failFast ones. */
   select: z.union([z.literal('failed'), z.array(z.number().int()).min(1)]),
   /** Changes to the spec, e.g. more memory. */
-  resources: z.object({ cpus: z.number().positive().optional(), memoryBytes: z.number().int().positive().optional() }).optional(),
+  resources: z
+    .object({ cpus: z.number().positive().optional(), memoryBytes: z.number().int().positive().optional() })
+    .optional(),
   idempotencyKey: z.string().optional(),
 });
 

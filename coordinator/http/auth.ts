@@ -21,7 +21,10 @@ export function installAuth(app: FastifyInstance, token: string): void {
 function requireOwnHost(request: FastifyRequest): void {
   const host = request.headers.host ?? '';
   if (!isLoopback(host)) {
-    throw new ClobiError('FORBIDDEN_ORIGIN', `The host name "${host}" is not allowed; use 127.0.0.1 or localhost.`);
+    throw new ClobiError(
+      'FORBIDDEN_ORIGIN',
+      `The host name "${host}" is not allowed; use 127.0.0.1 or localhost.`,
+    );
   }
   const { origin } = request.headers;
   if (origin !== undefined && origin !== `http://${host}`) {
@@ -29,13 +32,17 @@ function requireOwnHost(request: FastifyRequest): void {
   }
 }
 
-const isLoopback = (host: string): boolean => /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])(:\d{1,5})?$/i.test(host);
+const isLoopback = (host: string): boolean =>
+  /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])(:\d{1,5})?$/i.test(host);
 
 function requireToken(request: FastifyRequest, expected: Buffer): void {
   const given = request.headers.authorization;
   if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
   const what = given === undefined ? 'No token was sent.' : 'The token is wrong.';
-  throw new ClobiError('UNAUTHORISED', `${what} Send "authorization: Bearer TOKEN" with the content of the file "token" of the coordinator's directory.`);
+  throw new ClobiError(
+    'UNAUTHORISED',
+    `${what} Send "authorization: Bearer TOKEN" with the content of the file "token" of the coordinator's directory.`,
+  );
 }
 
 /** Digests have one length, which the comparison needs and which hides that of the token. */

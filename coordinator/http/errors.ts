@@ -10,11 +10,21 @@ export function installErrorHandlers(app: FastifyInstance): void {
     return sendError(reply, known);
   });
   app.setNotFoundHandler((request, reply) =>
-    sendError(reply, new ClobiError('NOT_FOUND', `There is no ${request.method} ${request.url.split('?')[0] ?? ''}. See /openapi.json for what there is.`)),
+    sendError(
+      reply,
+      new ClobiError(
+        'NOT_FOUND',
+        `There is no ${request.method} ${request.url.split('?')[0] ?? ''}. See /openapi.json for what there is.`,
+      ),
+    ),
   );
 }
 
-export function sendError(reply: FastifyReply, error: ClobiError, status: number = error.kind.httpStatus): FastifyReply {
+export function sendError(
+  reply: FastifyReply,
+  error: ClobiError,
+  status: number = error.kind.httpStatus,
+): FastifyReply {
   const { code, message, context } = error;
   return reply.code(status).send({ error: { code, message, context } });
 }
@@ -27,8 +37,12 @@ export function parseWith<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${[what.name, ...issue.path].join('.')}: ${issue.message}`);
-  throw new ClobiError(what.code, `The request is wrong. ${problems.slice(0, 20).join('; ')}`, { context: { problems } });
+  const problems = parsed.error.issues.map(
+    (issue) => `${[what.name, ...issue.path].join('.')}: ${issue.message}`,
+  );
+  throw new ClobiError(what.code, `The request is wrong. ${problems.slice(0, 20).join('; ')}`, {
+    context: { problems },
+  });
 }
 
 const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {

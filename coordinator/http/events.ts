@@ -21,7 +21,11 @@ export function addEventRoutes(app: FastifyInstance, api: ApiContext): void {
     url: '/v1/jobs/:job/events',
     summary: 'What happened to the job; with follow=1 as NDJSON until it is over',
     params: jobParams,
-    query: z.object({ after: z.coerce.number().int().nonnegative().default(0), limit, follow: flag.optional() }),
+    query: z.object({
+      after: z.coerce.number().int().nonnegative().default(0),
+      limit,
+      follow: flag.optional(),
+    }),
     reply: z.object({ events: z.array(jobEvent) }),
     handle: ({ params, query, reply, signal }) => {
       const job = findJob(api.state, params.job);
@@ -32,7 +36,11 @@ export function addEventRoutes(app: FastifyInstance, api: ApiContext): void {
   });
 }
 
-async function* followEvents(api: ApiContext, job: JobId, from: { after: number; signal: AbortSignal }): AsyncGenerator<string> {
+async function* followEvents(
+  api: ApiContext,
+  job: JobId,
+  from: { after: number; signal: AbortSignal },
+): AsyncGenerator<string> {
   let { after } = from;
   while (!from.signal.aborted) {
     // Asked before the events are read: what happens in between is then seen in the next round.

@@ -1,7 +1,7 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { CoordinatorState } from '../state/open.ts';
-import type { JobView } from './api.ts';
+import type { JobView, TaskView } from './api.ts';
 
 const SHOWN_CANDIDATES = 5;
 
@@ -14,10 +14,14 @@ export function findJob(state: CoordinatorState, text: string): JobId {
   }
   const found = state.jobIds(text.toUpperCase(), SHOWN_CANDIDATES + 1);
   const [first] = found;
-  if (first === undefined) throw new ClobiError('NOT_FOUND', `There is no job "${text}". \`clobi ps -a\` lists what there is.`);
+  if (first === undefined)
+    throw new ClobiError('NOT_FOUND', `There is no job "${text}". \`clobi ps -a\` lists what there is.`);
   if (found.length === 1 || found.some((id) => id === text.toUpperCase())) return first;
   const more = found.length > SHOWN_CANDIDATES ? ', …' : '';
-  throw new ClobiError('AMBIGUOUS_ID', `More than one job begins with "${text}": ${found.slice(0, SHOWN_CANDIDATES).join(', ')}${more}. Give more letters.`);
+  throw new ClobiError(
+    'AMBIGUOUS_ID',
+    `More than one job begins with "${text}": ${found.slice(0, SHOWN_CANDIDATES).join(', ')}${more}. Give more letters.`,
+  );
 }
 
 export function viewOf(state: CoordinatorState, job: JobId): JobView {
@@ -28,3 +32,10 @@ export function viewOf(state: CoordinatorState, job: JobId): JobView {
 
 const OVER: ReadonlySet<string> = new Set(['succeeded', 'failed', 'partial', 'cancelled']);
 export const isOver = (view: JobView): boolean => OVER.has(view.state);
+
+/** With its attempts. Throws `NOT_FOUND`. */
+export function taskOf(state: CoordinatorState, job: JobId, index: number): TaskView {
+  const view = state.task(job, index);
+  if (view === undefined) throw new ClobiError('NOT_FOUND', `Job ${job} has no task ${index}.`);
+  return view;
+}

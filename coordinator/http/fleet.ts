@@ -24,7 +24,8 @@ export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
     params: z.object({ agent: z.string().min(1).max(256) }),
     reply: agents,
     handle: ({ params }) => {
-      if (!state.requestDrain(params.agent as AgentId)) throw new ClobiError('NOT_FOUND', `There is no live agent ${params.agent}.`);
+      if (!state.requestDrain(params.agent as AgentId))
+        throw new ClobiError('NOT_FOUND', `There is no live agent ${params.agent}.`);
       signals.ring('revokes');
       return { agents: state.agents().filter(({ agent }) => agent === params.agent) };
     },
@@ -44,7 +45,15 @@ export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
     handle: (): StatusView => {
       const { tasks, jobs } = state.totals();
       const { version, startedAt } = api;
-      return { version, epoch: state.epoch(), startedAt, pid: process.pid, home: api.config.home, tasks, jobs };
+      return {
+        version,
+        epoch: state.epoch(),
+        startedAt,
+        pid: process.pid,
+        home: api.config.home,
+        tasks,
+        jobs,
+      };
     },
   });
 }

@@ -40,7 +40,8 @@ export function addInputRoutes(app: FastifyInstance, api: ApiContext): void {
     reply: z.object({ sha256: z.string(), sizeBytes: z.number() }),
     bodyLimitBytes: MAX_INPUT_BYTES,
     handle: ({ params, body, reply }) => {
-      if (!(body instanceof Readable)) throw new ClobiError('USAGE', 'Send the bytes with "content-type: application/octet-stream".');
+      if (!(body instanceof Readable))
+        throw new ClobiError('USAGE', 'Send the bytes with "content-type: application/octet-stream".');
       return storeInput(api, { sha256: params.sha256, body, reply });
     },
   });
@@ -57,8 +58,11 @@ async function findMissing(store: ObjectStore, hashes: readonly string[]): Promi
 }
 
 /** To a temporary file first: what has the wrong hash never gets into the store. */
-async function storeInput({ store, config }: ApiContext, input: { sha256: string; body: Readable; reply: FastifyReply }): Promise<unknown> {
-  const directory = await mkdtemp(join(await uploadsDirectory(config.home), "input-"));
+async function storeInput(
+  { store, config }: ApiContext,
+  input: { sha256: string; body: Readable; reply: FastifyReply },
+): Promise<unknown> {
+  const directory = await mkdtemp(join(await uploadsDirectory(config.home), 'input-'));
   try {
     const file = join(directory, 'body');
     const got = await writeHashed(input.body, file);
@@ -80,7 +84,8 @@ async function writeHashed(body: Readable, file: string): Promise<{ sha256: stri
     transform(chunk: Buffer, _encoding, done) {
       sizeBytes += chunk.length;
       hash.update(chunk);
-      if (sizeBytes > MAX_INPUT_BYTES) done(new ClobiError('LIMIT_EXCEEDED', `An input has at most ${MAX_INPUT_BYTES} bytes.`));
+      if (sizeBytes > MAX_INPUT_BYTES)
+        done(new ClobiError('LIMIT_EXCEEDED', `An input has at most ${MAX_INPUT_BYTES} bytes.`));
       else done(null, chunk);
     },
   });

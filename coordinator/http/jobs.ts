@@ -86,14 +86,20 @@ function addWait(app: FastifyInstance, api: ApiContext): void {
     url: '/v1/jobs/:job/wait',
     summary: 'The job, once it is over or the time is',
     params: jobParams,
-    query: z.object({ timeoutMs: z.coerce.number().int().nonnegative().max(LONGEST_WAIT_MS).default(30_000) }),
+    query: z.object({
+      timeoutMs: z.coerce.number().int().nonnegative().max(LONGEST_WAIT_MS).default(30_000),
+    }),
     reply: jobView,
     handle: ({ params, query, signal }) =>
       waitForEnd(api, findJob(api.state, params.job), { until: api.clock.now() + query.timeoutMs, signal }),
   });
 }
 
-async function waitForEnd(api: ApiContext, job: JobId, at: { until: number; signal: AbortSignal }): Promise<JobView> {
+async function waitForEnd(
+  api: ApiContext,
+  job: JobId,
+  at: { until: number; signal: AbortSignal },
+): Promise<JobView> {
   for (;;) {
     const view = viewOf(api.state, job);
     const left = at.until - api.clock.now();
@@ -113,7 +119,13 @@ function addChanges(app: FastifyInstance, api: ApiContext): void {
     reply: z.object({ cancelled: z.number() }),
     handle: async ({ params, body }) => {
       const job = findJob(state, params.job);
-      return { cancelled: await cancelJob(api, { job, tasks: body?.tasks ?? null, reason: body?.reason ?? 'by request' }) };
+      return {
+        cancelled: await cancelJob(api, {
+          job,
+          tasks: body?.tasks ?? null,
+          reason: body?.reason ?? 'by request',
+        }),
+      };
     },
   });
   addRoute(app, {
@@ -155,4 +167,3 @@ function addChanges(app: FastifyInstance, api: ApiContext): void {
     },
   });
 }
-

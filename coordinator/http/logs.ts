@@ -8,11 +8,10 @@ import { isTerminal } from '../../shared/task-state.ts';
 import type { LogRef } from '../../shared/wire/event.ts';
 import { listAll } from '../services/read-segments.ts';
 import type { AttemptView, TaskView } from './api.ts';
-import { findJob } from './find-job.ts';
+import { findJob, taskOf } from './find-job.ts';
 import { addRoute } from './route.ts';
 import { taskParams } from './schemas.ts';
 import type { ApiContext } from './server.ts';
-import { taskOf } from './tasks.ts';
 
 type Stream = 'stdout' | 'stderr';
 
@@ -36,7 +35,8 @@ export function addLogRoutes(app: FastifyInstance, api: ApiContext): void {
       const source = sourceOf(api, job, { ...params, attempt: query.attempt });
       if (source.complete) reply.header('x-clobi-complete', '1');
       reply.type('application/octet-stream');
-      if (source.log?.inline !== undefined && (source.log.chunks ?? 0) === 0) return reply.send(source.log.inline);
+      if (source.log?.inline !== undefined && (source.log.chunks ?? 0) === 0)
+        return reply.send(source.log.inline);
       if (source.run === null) return reply.send('');
       const prefix = `logs/${job}/${params.index}/${source.run}/${params.stream}.`;
       return reply.send(Readable.from(concatenated(api.store, prefix)));
@@ -44,12 +44,17 @@ export function addLogRoutes(app: FastifyInstance, api: ApiContext): void {
   });
 }
 
-function sourceOf(api: ApiContext, job: JobId, at: { index: number; stream: Stream; attempt: string | undefined }): LogSource {
-  const task = taskOf(api, job, at.index);
+function sourceOf(
+  api: ApiContext,
+  job: JobId,
+  at: { index: number; stream: Stream; attempt: string | undefined },
+): LogSource {
+  const task = taskOf(api.state, job, at.index);
   const attempt = chooseAttempt(task, at.attempt);
   const run = attempt?.run ?? null;
   const outcome = run === null ? undefined : api.state.outcome(job, at.index, run);
-  const over = attempt === undefined ? isTerminal(task.state) : attempt.result !== 'open' || isTerminal(task.state);
+  const over =
+    attempt === undefined ? isTerminal(task.state) : attempt.result !== 'open' || isTerminal(task.state);
   return { run, log: outcome?.[at.stream], complete: over };
 }
 

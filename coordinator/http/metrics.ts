@@ -17,7 +17,8 @@ export function addMetricRoutes(app: FastifyInstance, api: ApiContext): void {
     method: 'GET',
     url: '/metrics',
     summary: 'Measurements in the format of Prometheus',
-    handle: async ({ reply }) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    handle: async ({ reply }) =>
+      reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   });
   addRoute(app, {
     method: 'GET',

@@ -28,7 +28,10 @@ export function addOutputRoutes(app: FastifyInstance, api: ApiContext): void {
       const key = params['*'];
       requireNamed(api, key);
       const object = await api.store.get(key);
-      return reply.type('application/octet-stream').header('content-length', object?.sizeBytes ?? 0).send(object?.body);
+      return reply
+        .type('application/octet-stream')
+        .header('content-length', object?.sizeBytes ?? 0)
+        .send(object?.body);
     },
   });
 }
@@ -45,4 +48,5 @@ function requireNamed({ state }: ApiContext, key: string): void {
   if (!named) throw noSuchObject(key);
 }
 
-const noSuchObject = (key: string): ClobiError => new ClobiError('NOT_FOUND', `No committed result or log is named "${key}".`);
+const noSuchObject = (key: string): ClobiError =>
+  new ClobiError('NOT_FOUND', `No committed result or log is named "${key}".`);

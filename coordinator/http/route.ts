@@ -19,7 +19,7 @@ export interface Route<Params extends z.ZodType, Query extends z.ZodType, Body e
   handle: (input: RouteInput<Params, Query, Body>) => unknown;
 }
 
-export interface RouteInput<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
+interface RouteInput<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
   params: z.output<Params>;
   query: z.output<Query>;
   body: z.output<Body>;
@@ -43,9 +43,18 @@ export function addRoute<
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
     handler: async (request, reply) =>
       route.handle({
-        params: parseWith(route.params ?? nothing, request.params, { code: 'USAGE', name: 'path' }) as z.output<Params>,
-        query: parseWith(route.query ?? nothing, request.query, { code: 'USAGE', name: 'query' }) as z.output<Query>,
-        body: parseWith(route.body ?? nothing, request.body, { code: route.bodyErrorCode ?? 'USAGE', name: 'body' }) as z.output<Body>,
+        params: parseWith(route.params ?? nothing, request.params, {
+          code: 'USAGE',
+          name: 'path',
+        }) as z.output<Params>,
+        query: parseWith(route.query ?? nothing, request.query, {
+          code: 'USAGE',
+          name: 'query',
+        }) as z.output<Query>,
+        body: parseWith(route.body ?? nothing, request.body, {
+          code: route.bodyErrorCode ?? 'USAGE',
+          name: 'body',
+        }) as z.output<Body>,
         request,
         reply,
         signal: signalOf(reply),
@@ -53,14 +62,19 @@ export function addRoute<
   });
 }
 
-function documentation(route: Pick<Route<z.ZodType, z.ZodType, z.ZodType>, 'summary' | 'params' | 'query' | 'body' | 'reply'>): Record<string, unknown> {
-  const asInput = (schema: z.ZodType): unknown => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+function documentation(
+  route: Pick<Route<z.ZodType, z.ZodType, z.ZodType>, 'summary' | 'params' | 'query' | 'body' | 'reply'>,
+): Record<string, unknown> {
+  const asInput = (schema: z.ZodType): unknown =>
+    z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return {
     summary: route.summary,
     ...(route.params === undefined ? {} : { params: asInput(route.params) }),
     ...(route.query === undefined ? {} : { querystring: asInput(route.query) }),
     ...(route.body === undefined ? {} : { body: asInput(route.body) }),
-    ...(route.reply === undefined ? {} : { response: { 200: z.toJSONSchema(route.reply, { unrepresentable: 'any' }) } }),
+    ...(route.reply === undefined
+      ? {}
+      : { response: { 200: z.toJSONSchema(route.reply, { unrepresentable: 'any' }) } }),
   };
 }
 

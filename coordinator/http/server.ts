@@ -34,7 +34,12 @@ const REQUESTS_PER_MINUTE = 60_000;
 export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = api.log;
   const logController = new LogController({ disableRequestLogging: true });
-  const app = fastify({ loggerInstance, logController, bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+  const app = fastify({
+    loggerInstance,
+    logController,
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: true,
+  });
   // Schemas are there for the documentation; zod has checked what comes in and the compiler what goes out.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));

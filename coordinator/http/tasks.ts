@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { ClobiError } from '../../shared/errors.ts';
-import type { JobId } from '../../shared/ids.ts';
 import { TASK_STATES } from '../../shared/task-state.ts';
-import { explanation, taskView, type TaskView } from './api.ts';
+import { explanation, taskView } from './api.ts';
 import { explainTask } from './explain.ts';
-import { findJob } from './find-job.ts';
+import { findJob, taskOf } from './find-job.ts';
 import { addRoute } from './route.ts';
 import { jobParams, pageQuery, taskParams } from './schemas.ts';
 import type { ApiContext } from './server.ts';
@@ -17,7 +15,10 @@ export function addTaskRoutes(app: FastifyInstance, api: ApiContext): void {
     url: '/v1/jobs/:job/tasks',
     summary: 'Tasks of a job, by index',
     params: jobParams,
-    query: pageQuery.extend({ state: z.enum(TASK_STATES).optional(), after: z.coerce.number().int().min(-1).optional() }),
+    query: pageQuery.extend({
+      state: z.enum(TASK_STATES).optional(),
+      after: z.coerce.number().int().min(-1).optional(),
+    }),
     reply: z.object({ tasks: z.array(taskView), next: z.string().optional() }),
     handle: ({ params, query }) => state.tasks(findJob(state, params.job), query),
   });
@@ -27,7 +28,7 @@ export function addTaskRoutes(app: FastifyInstance, api: ApiContext): void {
     summary: 'One task with its attempts',
     params: taskParams,
     reply: taskView,
-    handle: ({ params }) => taskOf(api, findJob(state, params.job), params.index),
+    handle: ({ params }) => taskOf(state, findJob(state, params.job), params.index),
   });
   addRoute(app, {
     method: 'GET',
@@ -37,10 +38,4 @@ export function addTaskRoutes(app: FastifyInstance, api: ApiContext): void {
     reply: explanation,
     handle: ({ params }) => explainTask(api, findJob(state, params.job), params.index),
   });
-}
-
-export function taskOf({ state }: Pick<ApiContext, 'state'>, job: JobId, index: number): TaskView {
-  const view = state.task(job, index);
-  if (view === undefined) throw new ClobiError('NOT_FOUND', `Job ${job} has no task ${index}.`);
-  return view;
 }

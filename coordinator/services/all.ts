@@ -29,5 +29,11 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
       new Controller(context, pool, parts.follows),
     ];
   });
-  return [new Exporter(context), ...perPool, new Dispatcher(context), new Deadlines(context), new Janitor(context)];
+  return [
+    new Exporter(context),
+    ...perPool,
+    new Dispatcher(context),
+    new Deadlines(context),
+    new Janitor(context),
+  ];
 }

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { UpstreamInputs } from './upstream-inputs.ts';
 
 /** An object that must be in the store before the unit's message is sent. */
-export interface ClaimCheck {
+interface ClaimCheck {
   key: string;
   body: string;
 }
@@ -28,7 +28,7 @@ interface KnownSpec {
 
 const KNOWN_SPECS = 200;
 /** A larger spec is not carried by every unit. */
-const MAX_INLINE_SPEC_BYTES = 16 * 1024;
+export const MAX_INLINE_SPEC_BYTES = 16 * 1024;
 
 /** Turns unit rows into signed messages of at most 48 KiB. The same row gives the same work, however often it is built. */
 export class UnitBuilder {
@@ -56,7 +56,10 @@ export class UnitBuilder {
       if (message.length > MAX_UNIT_BYTES) continue;
       return { message, claimChecks: candidate === slim ? claimed.flatMap(({ check }) => check ?? []) : [] };
     }
-    throw new ClobiError('INTERNAL', `Unit ${row.unit} with ${row.tasks.length} tasks does not fit a message of ${MAX_UNIT_BYTES} bytes.`);
+    throw new ClobiError(
+      'INTERNAL',
+      `Unit ${row.unit} with ${row.tasks.length} tasks does not fit a message of ${MAX_UNIT_BYTES} bytes.`,
+    );
   }
 
   #body(row: UnitRow, known: KnownSpec, tasks: UnitTask[]): UnitBody {

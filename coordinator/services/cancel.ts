@@ -24,7 +24,11 @@ export async function cancelJob(
   const spec = state.spec(order.job);
   const outside = order.tasks?.find((index) => index < 0 || index >= (spec?.tasks.count ?? 0));
   if (outside !== undefined) throw new ClobiError('NOT_FOUND', `Job ${order.job} has no task ${outside}.`);
-  const record: CancelRecord = { tasks: order.tasks === null ? null : [...order.tasks], reason: order.reason, at: clock.now() };
+  const record: CancelRecord = {
+    tasks: order.tasks === null ? null : [...order.tasks],
+    reason: order.reason,
+    at: clock.now(),
+  };
   const earlier = await readCancels(context, order.job);
   await store.put(cancelKey(order.job), JSON.stringify([...earlier, record]));
   faultPoint('cancel.after-object');

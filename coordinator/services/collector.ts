@@ -9,7 +9,6 @@ import { readSegment } from './read-segments.ts';
 
 const MAX_RECEIVE = 100;
 const WAIT_MS = 20_000;
-const LEASE_MS = 60_000;
 /** Kinds of events after which somebody may hold a unit no longer. */
 const CLAIM_EVENTS: ReadonlySet<string> = new Set(['returned', 'goodbye', 'hello', 'draining']);
 
@@ -70,7 +69,8 @@ export class Collector {
     metrics.eventBatches.inc({ pool: this.#pool.name }, batches.length);
     metrics.count(applied);
     signals.announce(applied);
-    if (batches.some(({ events }) => events.some(({ type }) => CLAIM_EVENTS.has(type)))) signals.ring('claims');
+    if (batches.some(({ events }) => events.some(({ type }) => CLAIM_EVENTS.has(type))))
+      signals.ring('claims');
     for (const key of applied.segmentsToRead) await this.#commitSegment(key);
   }
 
@@ -79,7 +79,12 @@ export class Collector {
     // long poll never ends empty.
     const waitMs = this.listening.since === undefined ? 0 : WAIT_MS;
     try {
-      const deliveries = await this.#pool.events.receive({ max: MAX_RECEIVE, waitMs, leaseMs: LEASE_MS, signal });
+      const deliveries = await this.#pool.events.receive({
+        max: MAX_RECEIVE,
+        waitMs,
+        leaseMs: eventLeaseMs(this.#context.config),
+        signal,
+      });
       if (!signal.aborted) this.listening.received(deliveries.length, this.#context.clock.now());
       return deliveries;
     } catch (error) {
@@ -92,7 +97,11 @@ export class Collector {
     const { state, clock, signals, metrics, log } = this.#context;
     try {
       const { outcomes, badLines } = await readSegment(this.#pool.store, key);
-      if (badLines > 0) log.error({ pool: this.#pool.name, segment: key, badLines }, 'segment has lines that are no outcomes');
+      if (badLines > 0)
+        log.error(
+          { pool: this.#pool.name, segment: key, badLines },
+          'segment has lines that are no outcomes',
+        );
       const applied = state.commit(outcomes, clock.now(), [key]);
       metrics.count(applied);
       signals.announce(applied);
@@ -115,11 +124,21 @@ export class Collector {
 
   async #refuse(delivery: Delivery, why: string): Promise<void> {
     this.#context.metrics.badBatches.inc({ pool: this.#pool.name });
-    this.#context.log.error({ pool: this.#pool.name, why, sample: delivery.body.slice(0, 200) }, 'refused an event message');
+    this.#context.log.error(
+      { pool: this.#pool.name, why, sample: delivery.body.slice(0, 200) },
+      'refused an event message',
+    );
     const [kept] = await this.#pool.dead.send([delivery.body]);
     if (kept?.ok === true) await deleteMessage(delivery);
   }
 }
+
+/**
+ * How long a received event stays hidden. Short: we are the only receiver, applying twice is harmless, and what a former life
+ * had in hand is unseen for as long; it must come back well within the dead time.
+ */
+export const eventLeaseMs = ({ deadMs, leaseMs }: Pick<Context['config'], 'deadMs' | 'leaseMs'>): number =>
+  Math.max(1, Math.min(10_000, leaseMs, Math.floor(deadMs / 2)));
 
 /** The batch, or why it is none of ours. */
 export function parseBatch(body: string, at: { ns: string; pool: string }): EventBatch | string {

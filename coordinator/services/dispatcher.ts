@@ -1,7 +1,8 @@
 import { faultPoint } from '../../shared/fault.ts';
 import { Service } from '../../shared/service.ts';
 import type { Context } from './context.ts';
-import { type Order, planFor } from './plan.ts';
+import type { Order } from '../core/dispatch.ts';
+import { planFor } from './plan.ts';
 
 const IDLE_MS = 5_000;
 /** Jobs looked at; more when none of these can go anywhere: they must not hide the others. */

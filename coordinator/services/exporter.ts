@@ -13,7 +13,12 @@ export class Exporter {
 
   constructor(context: Context) {
     this.#context = context;
-    this.service = new Service({ name: 'exporter', intervalMs: IDLE_MS, log: context.log, runOnce: () => this.runOnce() });
+    this.service = new Service({
+      name: 'exporter',
+      intervalMs: IDLE_MS,
+      log: context.log,
+      runOnce: () => this.runOnce(),
+    });
     context.signals.on('verdicts', () => this.service.wake());
   }
 
@@ -32,7 +37,8 @@ export class Exporter {
     if (pending === undefined) return false;
     faultPoint('verdict.before-put');
     const lines = pending.verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`);
-    if (!isPlanted('no-verdict-export')) await store.put(verdictKey(state.epoch(), pending.number), lines.join(''));
+    if (!isPlanted('no-verdict-export'))
+      await store.put(verdictKey(state.epoch(), pending.number), lines.join(''));
     faultPoint('verdict.after-put');
     const applied = state.markExported(pending.number, clock.now());
     faultPoint('verdict.after-mark');

@@ -27,7 +27,12 @@ export class Janitor {
 
   constructor(context: Context) {
     this.#context = context;
-    this.service = new Service({ name: 'janitor', intervalMs: INTERVAL_MS, log: context.log, runOnce: () => this.runOnce() });
+    this.service = new Service({
+      name: 'janitor',
+      intervalMs: INTERVAL_MS,
+      log: context.log,
+      runOnce: () => this.runOnce(),
+    });
   }
 
   start(): void {
@@ -41,7 +46,10 @@ export class Janitor {
   /** Looks at the next jobs of the list; never more to do at once. */
   async runOnce(): Promise<boolean> {
     const { state } = this.#context;
-    const page = state.jobs({ limit: JOBS_A_PASS, ...(this.#after === undefined ? {} : { after: this.#after }) });
+    const page = state.jobs({
+      limit: JOBS_A_PASS,
+      ...(this.#after === undefined ? {} : { after: this.#after }),
+    });
     for (const view of page.jobs) await this.cleanJob(view);
     this.#after = page.next;
     return false;
@@ -94,7 +102,11 @@ export class Janitor {
 }
 
 /** What may be removed of a job now: nothing before it is over and its end has been exported. */
-export function dueCleanups(view: Pick<JobView, 'endedAt'>, spec: Pick<JobSpec, 'retention'>, now: number): Cleanup[] {
+export function dueCleanups(
+  view: Pick<JobView, 'endedAt'>,
+  spec: Pick<JobSpec, 'retention'>,
+  now: number,
+): Cleanup[] {
   const { endedAt } = view;
   if (endedAt === null) return [];
   const { resultsMs, logsMs } = spec.retention;

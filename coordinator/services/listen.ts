@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { coordinatorDirectory } from '../../shared/paths.ts';
 import { writeWhole } from './pools.ts';
 
-export const endpointFile = (home: string): string => join(coordinatorDirectory(home), 'endpoint.json');
+const endpointFile = (home: string): string => join(coordinatorDirectory(home), 'endpoint.json');
 
 /** Listens where configured, or on a free port where that one is taken. Gives the URL. */
 export async function listenOn(app: FastifyInstance, address: string): Promise<string> {

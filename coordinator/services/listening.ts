@@ -17,7 +17,8 @@ export class Listening {
   }
 
   received(messages: number, now: number): void {
-    if (this.#lastReceive !== undefined && now - this.#lastReceive > this.#longestGapMs) this.#since = undefined;
+    if (this.#lastReceive !== undefined && now - this.#lastReceive > this.#longestGapMs)
+      this.#since = undefined;
     this.#lastReceive = now;
     if (messages === 0) this.#since ??= now;
   }

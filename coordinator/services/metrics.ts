@@ -7,15 +7,25 @@ export class Metrics {
   readonly jobsSubmitted = this.#counter('clobi_jobs_submitted_total', 'Jobs acknowledged.');
   readonly tasksDispatched = this.#counter('clobi_tasks_dispatched_total', 'Tasks put into units.', ['pool']);
   readonly unitsSent = this.#counter('clobi_units_sent_total', 'Unit messages sent.', ['pool']);
-  readonly sendFailures = this.#counter('clobi_unit_send_failures_total', 'Unit messages that could not be sent.', ['pool']);
+  readonly sendFailures = this.#counter(
+    'clobi_unit_send_failures_total',
+    'Unit messages that could not be sent.',
+    ['pool'],
+  );
   readonly eventBatches = this.#counter('clobi_event_batches_total', 'Event messages applied.', ['pool']);
   readonly badBatches = this.#counter('clobi_bad_event_batches_total', 'Event messages refused.', ['pool']);
   readonly commits = this.#counter('clobi_tasks_committed_total', 'Tasks that became final by an outcome.');
   readonly failures = this.#counter('clobi_attempt_failures_total', 'Attempts counted as failed.');
   readonly losses = this.#counter('clobi_attempt_losses_total', 'Attempts counted as lost.');
-  readonly superseded = this.#counter('clobi_runs_superseded_total', 'Runs that ended when it no longer counted.');
+  readonly superseded = this.#counter(
+    'clobi_runs_superseded_total',
+    'Runs that ended when it no longer counted.',
+  );
   readonly unitsVoided = this.#counter('clobi_units_voided_total', 'Units voided.', ['pool', 'why']);
-  readonly verdictsExported = this.#counter('clobi_verdicts_exported_total', 'Final states written to the store.');
+  readonly verdictsExported = this.#counter(
+    'clobi_verdicts_exported_total',
+    'Final states written to the store.',
+  );
   readonly sendDelay = new Histogram({
     name: 'clobi_dispatch_seconds',
     help: 'Time from the unit row to the sent message.',
@@ -24,7 +34,12 @@ export class Metrics {
   });
 
   /** A gauge whose values are read when it is scraped. */
-  gauge(name: string, help: string, labelNames: string[], read: () => { labels: Record<string, string>; value: number }[]): void {
+  gauge(
+    name: string,
+    help: string,
+    labelNames: string[],
+    read: () => { labels: Record<string, string>; value: number }[],
+  ): void {
     const gauge: Gauge = new Gauge({
       name,
       help,

@@ -1,45 +1,64 @@
+import type { JobSpec } from '../../shared/job-spec.ts';
+import { MAX_UNIT_BYTES } from '../../shared/wire/unit.ts';
 import { type Order, planDispatch } from '../core/dispatch.ts';
 import type { PlacePool } from '../core/place.ts';
 import type { JobCandidate } from '../state/store.ts';
+import { MAX_INLINE_SPEC_BYTES } from './build-unit.ts';
+import { canonicalJson } from './canonical.ts';
 import type { Context, Pool } from './context.ts';
 
-export type { Order } from '../core/dispatch.ts';
+/** What a task counts for until one of its job has run, in ms. */
+const UNKNOWN_MS = 1_000;
+/** Signature, ids and times of a message. */
+const ENVELOPE_BYTES = 1_024;
+/** `{"attempt":"<epoch>.<n>","index":<index>},` with large numbers. */
+const BARE_TASK_BYTES = 56;
+/** The same with a reference to its parameters, should they not fit: key and hash. */
+const REFERENCED_TASK_BYTES = 280;
 
-const MAX_UNIT_TASKS = 1_000;
-/** Of the 48 KiB of a message: the rest is for the spec and the signature. */
-const BYTES_FOR_TASKS = 30 * 1024;
-/** `{"index":123456,"attempt":"1.1"},` and some air. */
-const BYTES_A_BARE_TASK = 40;
-/** Tasks of unknown length are pushed so sparsely that a slot has one running and one at hand. */
-const UNKNOWN_TASKS_A_SLOT = 2;
-
-/** Asks the planner with what the state knows now. */
+/** Asks the planner where the ready tasks of these jobs go now. */
 export function planFor(context: Context, candidates: readonly JobCandidate[]): Order[] {
   if (candidates.length === 0) return [];
-  const { state, config } = context;
-  const unknownMs = (config.lookaheadMs ?? 0) / UNKNOWN_TASKS_A_SLOT;
+  const { config, pools, state } = context;
   return planDispatch({
     candidates,
-    pools: context.pools.map((pool) => ({ place: placePool(context, pool), load: state.load(pool.name, unknownMs) })),
+    pools: pools.map((pool) => ({
+      place: placePool(context, pool),
+      load: state.load(pool.name, UNKNOWN_MS),
+    })),
     lookaheadMs: config.lookaheadMs,
     unitTargetMs: config.unitTargetMs,
-    unknownMs,
-    maxUnitTasks: (candidate) => tasksInMessage(context, candidate),
+    unknownMs: UNKNOWN_MS,
+    maxUnitTasks: ({ spec }) => maxUnitTasks(spec),
   });
 }
 
-/** A pool as configured, with the distinct kinds of its live agents. */
-export function placePool({ state }: Pick<Context, 'state'>, { name, config }: Pool): PlacePool {
-  const { provider, region, archs, labels } = config;
-  return { name, provider, region, archs, labels, shapes: state.load(name, 0).shapes };
+/** A pool as placement sees it: what is configured, and what its live agents have. */
+export function placePool({ state }: Pick<Context, 'state'>, pool: Pool): PlacePool {
+  const { provider, region, archs, labels } = pool.config;
+  return {
+    name: pool.name,
+    provider,
+    region,
+    archs,
+    labels,
+    shapes: state.load(pool.name, UNKNOWN_MS).shapes,
+  };
 }
 
-/** By the params of its first task; where others are much larger they go by claim check. */
-function tasksInMessage({ state }: Context, { job, spec }: JobCandidate): number {
-  if (spec.tasks.kind === 'count' && spec.upstreamInputs.length === 0) return MAX_UNIT_TASKS;
-  const index = spec.retryOf?.indices[0] ?? 0;
-  const bytes = BYTES_A_BARE_TASK + JSON.stringify(state.params(job, index) ?? {}).length;
-  // What comes from upstream tasks is only known once they are committed: a few files a task.
-  const upstream = spec.upstreamInputs.length * 500;
-  return Math.max(1, Math.min(MAX_UNIT_TASKS, Math.floor(BYTES_FOR_TASKS / (bytes + upstream))));
+/** So many tasks of a job fit one message for certain, whatever their parameters are. */
+export function maxUnitTasks(spec: JobSpec): number {
+  const known = unitTasks.get(spec);
+  if (known !== undefined) return known;
+  const specBytes = canonicalJson(spec).length;
+  const carried = specBytes <= MAX_INLINE_SPEC_BYTES ? specBytes : 0;
+  const bare = spec.tasks.kind === 'count' && spec.upstreamInputs.length === 0;
+  const free = MAX_UNIT_BYTES - ENVELOPE_BYTES;
+  // With parameters by reference, the spec is by reference, too.
+  const most = bare ? (free - carried) / BARE_TASK_BYTES : free / REFERENCED_TASK_BYTES;
+  unitTasks.set(spec, Math.floor(most));
+  return Math.floor(most);
 }
+
+/** Specs do not change, and reading one again costs more than its number. */
+const unitTasks = new WeakMap<JobSpec, number>();

@@ -16,14 +16,18 @@ export async function openPools(config: CoordinatorConfig, primary: ObjectStore)
 }
 
 async function openPool(config: PoolConfig, primaryUrl: string, primary: ObjectStore): Promise<Pool> {
-  const [units, events, dead] = await Promise.all([config.unitsQueue, config.eventsQueue, config.deadQueue].map(openQueue)) as [Pool['units'], Pool['events'], Pool['dead']];
+  const [units, events, dead] = (await Promise.all(
+    [config.unitsQueue, config.eventsQueue, config.deadQueue].map(openQueue),
+  )) as [Pool['units'], Pool['events'], Pool['dead']];
   await Promise.all([units, events, dead].map((queue) => queue.ensure()));
   const store = config.store === primaryUrl ? primary : await openStore(config.store);
   return { name: config.name, config, units, events, dead, store };
 }
 
 export async function closePools(pools: readonly Pool[]): Promise<void> {
-  await Promise.all(pools.flatMap(({ units, events, dead }) => [units, events, dead]).map((queue) => queue.close()));
+  await Promise.all(
+    pools.flatMap(({ units, events, dead }) => [units, events, dead]).map((queue) => queue.close()),
+  );
 }
 
 /** `pools/<pool>/agent.json`: all that an agent on this machine must know. Replaced in one step. */

@@ -11,7 +11,10 @@ export async function readText(store: ObjectStore, key: string): Promise<string>
 }
 
 /** The outcomes of one segment. A line that is no outcome of ours is left out and counted: its neighbours are facts. */
-export async function readSegment(store: ObjectStore, key: string): Promise<{ outcomes: Outcome[]; badLines: number }> {
+export async function readSegment(
+  store: ObjectStore,
+  key: string,
+): Promise<{ outcomes: Outcome[]; badLines: number }> {
   const outcomes: Outcome[] = [];
   let badLines = 0;
   for (const line of (await readText(store, key)).split('\n')) {

@@ -79,10 +79,14 @@ function setAside(file: string, order: { force: boolean; now: number; log: Logge
   const jobs = state.totals().jobs;
   state.close();
   if (jobs > 0 && !order.force) {
-    throw new ClobiError('CONFLICT', `${file} holds ${jobs} jobs; a rebuild would replace it. Use --force to move it aside and rebuild from the store.`);
+    throw new ClobiError(
+      'CONFLICT',
+      `${file} holds ${jobs} jobs; a rebuild would replace it. Use --force to move it aside and rebuild from the store.`,
+    );
   }
   const aside = `${file}.before-rebuild-${order.now}`;
-  for (const suffix of ['', '-wal', '-shm']) if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
+  for (const suffix of ['', '-wal', '-shm'])
+    if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
   order.log.warn({ file: aside, jobs }, 'moved the former state aside');
 }
 
@@ -94,7 +98,8 @@ async function fill(work: Work): Promise<Rebuilt> {
   await restoreVerdicts(work);
   await restoreSegments(work);
   for (const job of jobs) {
-    for (const cancel of await readCancels(work, job.id)) state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
+    for (const cancel of await readCancels(work, job.id))
+      state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
   }
   const { open, lost } = state.finishRebuild(clock.now());
   const rebuilt = { jobs: jobs.length, tasks: jobs.reduce((sum, job) => sum + job.tasks, 0), open, lost };
@@ -123,7 +128,10 @@ async function readJob(store: ObjectStore, id: JobId): Promise<NewJob | undefine
   const text = await readText(store, specKey(id));
   const { data: spec } = jobSpecSchema.safeParse(parseJson(text));
   if (spec === undefined) return undefined;
-  const items = spec.tasks.kind === 'items' ? (await readLines(store, itemsKey(id))).map((line) => taskParamsSchema.parse(JSON.parse(line))) : null;
+  const items =
+    spec.tasks.kind === 'items'
+      ? (await readLines(store, itemsKey(id))).map((line) => taskParamsSchema.parse(JSON.parse(line)))
+      : null;
   return { id, spec, specSha256: sha256(text), items, submittedAt: submittedAtOf(id) };
 }
 
@@ -131,7 +139,8 @@ const EPOCH_IN_KEY = /^verdicts\/(\d+)\//;
 
 async function highestVerdictEpoch(store: ObjectStore): Promise<number> {
   let highest = 0;
-  for await (const key of listAll(store, 'verdicts/')) highest = Math.max(highest, Number(EPOCH_IN_KEY.exec(key)?.[1] ?? 0));
+  for await (const key of listAll(store, 'verdicts/'))
+    highest = Math.max(highest, Number(EPOCH_IN_KEY.exec(key)?.[1] ?? 0));
   return highest;
 }
 
@@ -139,7 +148,8 @@ async function restoreVerdicts({ state, store, log }: Work): Promise<void> {
   for await (const key of listAll(store, 'verdicts/')) {
     const lines = await readLines(store, key);
     const verdicts = lines.flatMap((line) => verdictSchema.safeParse(parseJson(line)).data ?? []);
-    if (verdicts.length < lines.length) log.error({ key, bad: lines.length - verdicts.length }, 'verdict object has lines that are none');
+    if (verdicts.length < lines.length)
+      log.error({ key, bad: lines.length - verdicts.length }, 'verdict object has lines that are none');
     state.restoreVerdicts(verdicts);
   }
 }

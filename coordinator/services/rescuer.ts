@@ -2,6 +2,7 @@ import { faultPoint, isPlanted } from '../../shared/fault.ts';
 import type { AgentId, BootId } from '../../shared/ids.ts';
 import { Service } from '../../shared/service.ts';
 import type { VoidCandidate } from '../state/store.ts';
+import { eventLeaseMs } from './collector.ts';
 import type { Context, Pool } from './context.ts';
 import type { Listening } from './listening.ts';
 import { readSegmentsOf } from './read-segments.ts';
@@ -43,8 +44,9 @@ export class Rescuer {
 
   /** One batch of units; true when there may be more. */
   async runOnce(): Promise<boolean> {
-    const { clock } = this.#context;
-    if (this.#listening.since === undefined) {
+    const { clock, config } = this.#context;
+    // What a former life had received comes back only when its lease is over: till then we have not heard everything.
+    if (!this.#listening.forAtLeast(eventLeaseMs(config), clock.now())) {
       this.#patienceSince = undefined;
       return false;
     }
@@ -63,7 +65,10 @@ export class Rescuer {
     const { state, config, log } = this.#context;
     if (!this.#listening.forAtLeast(config.deadMs, now)) return;
     for (const { agent, boot } of state.endSilentBoots(this.#pool.name, now - config.deadMs, now)) {
-      log.warn({ pool: this.#pool.name, agent, boot, silentMs: config.deadMs }, 'agent is silent; its units are taken back');
+      log.warn(
+        { pool: this.#pool.name, agent, boot, silentMs: config.deadMs },
+        'agent is silent; its units are taken back',
+      );
     }
   }
 
@@ -96,10 +101,15 @@ export class Rescuer {
     if (isPlanted('no-segments-before-void')) return;
     const { state, clock, metrics, signals } = this.#context;
     const boots = new Map<string, { agent: AgentId; boot: BootId }>();
-    for (const claimant of candidates.flatMap(({ claimants }) => claimants)) boots.set(`${claimant.agent} ${claimant.boot}`, claimant);
+    for (const claimant of candidates.flatMap(({ claimants }) => claimants))
+      boots.set(`${claimant.agent} ${claimant.boot}`, claimant);
     for (const boot of boots.values()) {
       const after = state.lastSegmentRead(boot.agent, boot.boot);
-      const { outcomes, segments } = await readSegmentsOf(this.#pool.store, { pool: this.#pool.name, ...boot }, after);
+      const { outcomes, segments } = await readSegmentsOf(
+        this.#pool.store,
+        { pool: this.#pool.name, ...boot },
+        after,
+      );
       if (segments.length === 0) continue;
       const applied = state.commit(outcomes, clock.now(), segments);
       metrics.count(applied);

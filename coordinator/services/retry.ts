@@ -15,14 +15,24 @@ export interface RetryOrder {
 }
 
 /** A new job with the same task set, of which only the chosen tasks run. Asked twice, it gives the same job while that one runs. */
-export async function retryJob(context: Context, submitter: Submitter, order: RetryOrder): Promise<Submitted> {
+export async function retryJob(
+  context: Context,
+  submitter: Submitter,
+  order: RetryOrder,
+): Promise<Submitted> {
   const { state } = context;
   const spec = state.spec(order.job);
   if (spec === undefined) throw new ClobiError('NOT_FOUND', `There is no job ${order.job}.`);
-  const indices = order.select === 'failed' ? state.retryable(order.job) : [...order.select].sort((a, b) => a - b);
-  if (indices.length === 0) throw new ClobiError('CONFLICT', `Job ${order.job} has no failed or lost tasks to run again.`);
+  const indices =
+    order.select === 'failed' ? state.retryable(order.job) : [...order.select].sort((a, b) => a - b);
+  if (indices.length === 0)
+    throw new ClobiError('CONFLICT', `Job ${order.job} has no failed or lost tasks to run again.`);
   const items = spec.tasks.kind === 'items' ? await readItems(context, order.job) : undefined;
-  const retry = retrySpec(spec, { ...order, indices, key: order.idempotencyKey ?? defaultKey(context, order, indices) });
+  const retry = retrySpec(spec, {
+    ...order,
+    indices,
+    key: order.idempotencyKey ?? defaultKey(context, order, indices),
+  });
   return submitter.submit({ spec: retry, ...(items === undefined ? {} : { items }) });
 }
 

@@ -15,12 +15,20 @@ export interface Secrets {
 
 /** Reads the coordinator's secrets; makes what is missing, readable for its owner alone. */
 export function readSecrets(directory: string): Secrets {
-  const token = readOrMake(join(directory, 'token'), () => `${randomBytes(32).toString('base64url')}\n`).trim();
+  const token = readOrMake(
+    join(directory, 'token'),
+    () => `${randomBytes(32).toString('base64url')}\n`,
+  ).trim();
   if (token.length < 16) {
-    throw new ClobiError('INVALID_CONFIG', `${join(directory, 'token')} holds no token of at least 16 letters. Remove the file to have one made.`);
+    throw new ClobiError(
+      'INVALID_CONFIG',
+      `${join(directory, 'token')} holds no token of at least 16 letters. Remove the file to have one made.`,
+    );
   }
   const privateKey = readOrMake(join(directory, 'signing-key.pem'), () => newKeyPair().privateKey);
-  const publicKey = createPublicKey(createPrivateKey(privateKey)).export({ type: 'spki', format: 'pem' }).toString();
+  const publicKey = createPublicKey(createPrivateKey(privateKey))
+    .export({ type: 'spki', format: 'pem' })
+    .toString();
   return { token, privateKey, publicKey };
 }
 

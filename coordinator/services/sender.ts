@@ -49,7 +49,8 @@ export class Sender {
     if (unsent.length === 0) return false;
     const units = unsent.flatMap((row) => this.#build(row));
     const rows = units.map(({ row }) => row);
-    for (const { built } of units) for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
+    for (const { built } of units)
+      for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
     const early = rows.filter((row) => row.markFirst);
     this.#mark(early);
     faultPoint('dispatch.before-send');
@@ -74,7 +75,11 @@ export class Sender {
   }
 
   #mark(rows: readonly UnitRow[]): void {
-    if (rows.length > 0) this.#context.state.markSent(rows.map(({ unit }) => unit), this.#context.clock.now());
+    if (rows.length > 0)
+      this.#context.state.markSent(
+        rows.map(({ unit }) => unit),
+        this.#context.clock.now(),
+      );
   }
 
   async #putOnce(key: string, body: string): Promise<void> {
@@ -96,8 +101,12 @@ export class Sender {
     const first = failed[0];
     if (first === undefined) return;
     this.#context.metrics.sendFailures.inc({ pool: this.#pool.name }, failed.length);
-    throw new ClobiError('UNAVAILABLE', `${failed.length} units could not be sent to pool ${this.#pool.name}: ${messageOf(first.cause)}`, {
-      cause: first.cause,
-    });
+    throw new ClobiError(
+      'UNAVAILABLE',
+      `${failed.length} units could not be sent to pool ${this.#pool.name}: ${messageOf(first.cause)}`,
+      {
+        cause: first.cause,
+      },
+    );
   }
 }

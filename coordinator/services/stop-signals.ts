@@ -24,7 +24,8 @@ export function watchStop(signal: AbortSignal | undefined): StopWatch {
   const onParentGone = (): void => stop('the parent process is gone');
   const withParent = process.env['CLOBI_EXIT_WITH_PARENT'] === '1';
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  if (withParent) process.stdin.on('end', onParentGone).on('close', onParentGone).on('error', onParentGone).resume();
+  if (withParent)
+    process.stdin.on('end', onParentGone).on('close', onParentGone).on('error', onParentGone).resume();
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   return {

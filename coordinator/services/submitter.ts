@@ -53,7 +53,8 @@ export class Submitter {
   async recover(): Promise<number> {
     const staged = this.#context.state.stagedJobs();
     await this.#finish(staged);
-    if (staged.length > 0) this.#context.log.info({ jobs: staged.length }, 'finished jobs staged before the restart');
+    if (staged.length > 0)
+      this.#context.log.info({ jobs: staged.length }, 'finished jobs staged before the restart');
     return staged.length;
   }
 
@@ -76,7 +77,9 @@ export class Submitter {
   async #submitBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       faultPoint('submit.before-row');
-      const staged = this.#context.state.transaction(() => batch.map(({ job }) => this.#context.state.stageJob(job)));
+      const staged = this.#context.state.transaction(() =>
+        batch.map(({ job }) => this.#context.state.stageJob(job)),
+      );
       faultPoint('submit.after-row');
       await this.#finish(this.#unacknowledged(batch, staged));
       batch.forEach(({ resolve }, at) => {
@@ -91,7 +94,10 @@ export class Submitter {
   }
 
   /** The jobs whose spec is still to be put: new ones, and a known one whose first submit did not get to its end. */
-  #unacknowledged(batch: readonly Waiting[], staged: readonly { job: JobId; created: boolean; acknowledged: boolean }[]): NewJob[] {
+  #unacknowledged(
+    batch: readonly Waiting[],
+    staged: readonly { job: JobId; created: boolean; acknowledged: boolean }[],
+  ): NewJob[] {
     const jobs = new Map<JobId, NewJob>();
     staged.forEach((result, at) => {
       const waiting = batch[at];
@@ -115,7 +121,8 @@ export class Submitter {
     });
     faultPoint('submit.after-acknowledge');
     metrics.jobsSubmitted.inc(jobs.length);
-    for (const job of jobs) log.info({ jobId: job.id, name: job.spec.name, tasks: taskCount(job) }, 'job submitted');
+    for (const job of jobs)
+      log.info({ jobId: job.id, name: job.spec.name, tasks: taskCount(job) }, 'job submitted');
     signals.ring('dispatchable');
     // A job may be over at once: its dependency has failed.
     signals.ring('verdicts');
@@ -124,10 +131,12 @@ export class Submitter {
   /** The spec goes last: where it is, the items are too. */
   async #putSpec(job: NewJob): Promise<void> {
     const { store } = this.#context;
-    if (job.items !== null) await store.put(itemsKey(job.id), job.items.map((item) => `${canonicalJson(item)}\n`).join(''));
+    if (job.items !== null)
+      await store.put(itemsKey(job.id), job.items.map((item) => `${canonicalJson(item)}\n`).join(''));
     await store.put(specKey(job.id), canonicalJson(job.spec));
   }
 }
 
 /** Tasks that this job runs: all of its task set, or the picked ones of a retry. */
-export const taskCount = (job: Pick<NewJob, 'spec'>): number => job.spec.retryOf?.indices.length ?? job.spec.tasks.count;
+const taskCount = (job: Pick<NewJob, 'spec'>): number =>
+  job.spec.retryOf?.indices.length ?? job.spec.tasks.count;

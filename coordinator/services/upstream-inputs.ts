@@ -38,14 +38,20 @@ export class UpstreamInputs {
   }
 
   #ofTask(input: UpstreamInput, index: number): FileInput[] {
-    return this.#state.taskOutputs(input.job as JobId, index).flatMap((output) => asInput(input, output, output.path));
+    return this.#state
+      .taskOutputs(input.job as JobId, index)
+      .flatMap((output) => asInput(input, output, output.path));
   }
 
   #ofEveryTask(input: UpstreamInput): FileInput[] {
     const found: FileInput[] = [];
     for (let after: string | undefined, page; ; after = page.next) {
-      page = this.#state.outputs(input.job as JobId, { limit: 1000, ...(after === undefined ? {} : { after }) });
-      for (const output of page.outputs) found.push(...asInput(input, output, `${output.index}/${output.path}`));
+      page = this.#state.outputs(input.job as JobId, {
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const output of page.outputs)
+        found.push(...asInput(input, output, `${output.index}/${output.path}`));
       if (page.next === undefined) return found;
     }
   }

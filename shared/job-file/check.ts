@@ -1,4 +1,5 @@
 import { explainIssues, type Explainer } from './explain.ts';
+import { checkNumberForms } from './number-rules.ts';
 import type { Finding } from './problems.ts';
 import { checkFields } from './rules.ts';
 import { checkTasks } from './task-rules.ts';
@@ -21,13 +22,17 @@ export function checkFile(explainer: Explainer): CheckedFile {
   const parsed = jobFileSchema.safeParse(raw, { error: () => '' });
   const value = parsed.success ? parsed.data : keepWhatIsRight(raw, parsed.error.issues);
   const findings = parsed.success ? [] : explainIssues(parsed.error.issues, explainer);
-  if (isMap(raw)) findings.push(...checkFields(value, given), ...checkTasks(value, given), ...checkTemplates(value, given));
+  if (!isMap(raw)) return { value, given, findings };
+  findings.push(...checkFields(value, given), ...checkTasks(value, given), ...checkTemplates(value, given));
+  findings.push(...checkNumberForms(value, explainer.sourceOf));
   return { value, given, findings };
 }
 
 function keepWhatIsRight(raw: unknown, issues: readonly { path: PropertyKey[] }[]): JobFile {
   const wrong = new Set(issues.map(({ path }) => path[0]));
-  const right = isMap(raw) ? Object.entries(raw).filter(([key]) => !wrong.has(key) && Object.hasOwn(jobFileSchema.shape, key)) : [];
+  const right = isMap(raw)
+    ? Object.entries(raw).filter(([key]) => !wrong.has(key) && Object.hasOwn(jobFileSchema.shape, key))
+    : [];
   const again = jobFileSchema.safeParse({ ...Object.fromEntries(right), apiVersion: 'clobi/v1' });
   return again.success ? again.data : { apiVersion: 'clobi/v1' };
 }

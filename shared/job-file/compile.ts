@@ -30,7 +30,11 @@ export function compileSpec(file: JobFile, context: CompileContext): JobSpec {
     inputs: context.inputs,
     upstreamInputs: compileUpstream(file),
     outputs: (file.outputs ?? []).map((output) => {
-      const { glob, when = 'success', required = false } = typeof output === 'string' ? { glob: output } : output;
+      const {
+        glob,
+        when = 'success',
+        required = false,
+      } = typeof output === 'string' ? { glob: output } : output;
       return { glob, when, required };
     }),
     resources: compileResources(file.resources),
@@ -51,8 +55,10 @@ export function compileSpec(file: JobFile, context: CompileContext): JobSpec {
   };
 }
 
-const millisOrNull = (text: string | undefined): number | null => (text === undefined ? null : parseDuration(text));
-const bytesOrNull = (text: string | undefined): number | null => (text === undefined ? null : parseBytes(text));
+const millisOrNull = (text: string | undefined): number | null =>
+  text === undefined ? null : parseDuration(text);
+const bytesOrNull = (text: string | undefined): number | null =>
+  text === undefined ? null : parseBytes(text);
 
 /** Shells known by name stop at the first failure, as the default does. */
 const SHELL_FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -89,13 +95,22 @@ function compileTimeout(timeout: JobFile['timeout']): JobSpec['timeout'] {
 }
 
 function compileRetry(retry: JobFile['retry']): JobSpec['retry'] {
-  const { limit = 0, lost = 3, backoff = {}, rules = [] } = typeof retry === 'number' ? { limit: retry } : (retry ?? {});
+  const {
+    limit = 0,
+    lost = 3,
+    backoff = {},
+    rules = [],
+  } = typeof retry === 'number' ? { limit: retry } : (retry ?? {});
   const initialMs = parseDuration(backoff.initial ?? '1s');
   return {
     limit,
     lost,
     // A first pause above the default of the longest raises it.
-    backoff: { initialMs, factor: backoff.factor ?? 2, maxMs: backoff.max === undefined ? Math.max(initialMs, 300_000) : parseDuration(backoff.max) },
+    backoff: {
+      initialMs,
+      factor: backoff.factor ?? 2,
+      maxMs: backoff.max === undefined ? Math.max(initialMs, 300_000) : parseDuration(backoff.max),
+    },
     rules: rules.map(compileRule),
   };
 }
@@ -104,7 +119,9 @@ type FileRule = NonNullable<Exclude<JobFile['retry'], number | undefined>['rules
 
 function compileRule({ exitCodes, signals, timeout, oom, action }: FileRule): RetryRule {
   return {
-    ...(exitCodes !== undefined && { exitCodes: expandCodes(Array.isArray(exitCodes) ? exitCodes : [exitCodes]) }),
+    ...(exitCodes !== undefined && {
+      exitCodes: expandCodes(Array.isArray(exitCodes) ? exitCodes : [exitCodes]),
+    }),
     ...(signals !== undefined && { signals: signals.map(fullSignalName) }),
     ...(timeout !== undefined && { timeout }),
     ...(oom !== undefined && { oom }),
@@ -134,7 +151,13 @@ function compilePlacement(placement: FilePlacement = {}): JobSpec['placement'] {
 /** Processors go by several names; agents report the one that Node gives. */
 const ARCH_NAMES = { x64: 'x64', amd64: 'x64', x86_64: 'x64', arm64: 'arm64', aarch64: 'arm64' } as const;
 
-function compileRequirement({ pool, provider, region, arch, labels }: NonNullable<FilePlacement['require']>): Requirement {
+function compileRequirement({
+  pool,
+  provider,
+  region,
+  arch,
+  labels,
+}: NonNullable<FilePlacement['require']>): Requirement {
   return {
     ...(pool !== undefined && { pools: [pool].flat() }),
     ...(provider !== undefined && { providers: [provider].flat() }),

@@ -26,16 +26,28 @@ export function checkDependencies(documents: readonly NamedFile[]): FoundInDocum
   const found: FoundInDocument[] = names.flatMap((name, document) =>
     names.indexOf(name) === document
       ? []
-      : [{ document, finding: { path: ['name'], message: `name: "${name}" is the name of an earlier job of this file; give each its own` } }],
+      : [
+          {
+            document,
+            finding: {
+              path: ['name'],
+              message: `name: "${name}" is the name of an earlier job of this file; give each its own`,
+            },
+          },
+        ],
   );
   for (const [document, { name, value }] of documents.entries()) {
     const others = dependencyNames(value);
     for (const [index, other] of others.entries()) {
       const complain = (message: string): number =>
-        found.push({ document, finding: { path: ['depends', index], message: `depends[${index}]: ${message}` } });
+        found.push({
+          document,
+          finding: { path: ['depends', index], message: `depends[${index}]: ${message}` },
+        });
       if (other === name) complain('a job cannot wait for itself');
       else if (others.indexOf(other) !== index) complain(`"${other}" is given twice`);
-      else if (!names.includes(other) && !LOOKS_LIKE_AN_ID.test(other)) complain(unknownJob(other, names, name));
+      else if (!names.includes(other) && !LOOKS_LIKE_AN_ID.test(other))
+        complain(unknownJob(other, names, name));
     }
   }
   return [...found, ...checkCircles(documents)];

@@ -18,21 +18,22 @@ export const explainIssues = (issues: readonly Issue[], explainer: Explainer): F
 
 function explainIssue(issue: Issue, above: Path, explainer: Explainer): Finding[] {
   const path = [...above, ...issue.path];
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key));
-    case 'invalid_union':
-      return explainUnion(issue, path, explainer);
-    case 'invalid_key':
-      return issue.issues.map((inner) => ({ path, at: 'key', message: `${formatPath(path)}: ${inner.message}` }));
-    default:
-      return [{ path, message: `${label(path)}${explainValue(issue, path, explainer)}` }];
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'invalid_union') return explainUnion(issue, path, explainer);
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((inner) => ({
+      path,
+      at: 'key',
+      message: `${formatPath(path)}: ${inner.message}`,
+    }));
   }
+  return [{ path, message: `${label(path)}${explainValue(issue, path, explainer)}` }];
 }
 
 function unknownKey(path: Path, key: string): Finding {
   const place = path.length === 0 ? '' : ` in ${formatPath(path)}`;
-  const hint = key === '<<' ? '; merge keys are not read, write the values out' : suggest(key, knownKeysAt(path));
+  const hint =
+    key === '<<' ? '; merge keys are not read, write the values out' : suggest(key, knownKeysAt(path));
   return { path: [...path, key], at: 'key', message: `unknown key "${key}"${place}${hint}` };
 }
 
@@ -46,13 +47,15 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, explainer
   if (value === undefined || value === null || (issue.message === '' && first === undefined)) {
     return [{ path, message: `${label(path)}${nothingThere(value)}` }];
   }
-  if (issue.message !== '') return [{ path, message: `${label(path)}${fillSource(issue.message, path, explainer)}` }];
+  if (issue.message !== '')
+    return [{ path, message: `${label(path)}${fillSource(issue.message, path, explainer)}` }];
   return first === undefined ? [] : explainIssue(first, path, explainer);
 }
 
 function isOfOtherForm(issue: Issue, value: unknown): boolean {
   if (issue.path.length > 0) return false;
-  if (issue.code === 'invalid_union') return issue.errors.every((branch) => branch.some((inner) => isOfOtherForm(inner, value)));
+  if (issue.code === 'invalid_union')
+    return issue.errors.every((branch) => branch.some((inner) => isOfOtherForm(inner, value)));
   return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && typeof value !== 'string');
 }
 
@@ -60,30 +63,34 @@ function explainValue(issue: Issue, path: Path, explainer: Explainer): string {
   const value = valueAt(explainer.raw, path.map(String));
   if (value === undefined || value === null) return nothingThere(value, issue.message);
   if (issue.message !== '') return fillSource(issue.message, path, explainer);
-  switch (issue.code) {
-    case 'invalid_type':
-      return wrongType(issue.expected, value, explainer.sourceOf(path));
-    case 'invalid_value':
-      return `must be one of ${issue.values.map(String).join(', ')}, not ${show(value)}${nearMissOf(value, issue.values)}`;
-    case 'too_small':
-      return `must ${sizeWord(issue.origin)} ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-    case 'too_big':
-      return `must ${sizeWord(issue.origin)} ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
-    default:
-      return `is not right: ${issue.code}`;
+  if (issue.code === 'invalid_type') return wrongType(issue.expected, value, explainer.sourceOf(path));
+  if (issue.code === 'invalid_value') {
+    return `must be one of ${issue.values.map(String).join(', ')}, not ${show(value)}${nearMissOf(value, issue.values)}`;
   }
+  if (issue.code === 'too_small') {
+    return `must ${sizeWord(issue.origin)} ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  }
+  if (issue.code === 'too_big') {
+    return `must ${sizeWord(issue.origin)} ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+  }
+  return `is not right: ${issue.code}`;
 }
 
 function wrongType(expected: string, value: unknown, source: string | undefined): string {
   const wanted = TYPE_NAMES[expected] ?? expected;
-  const written = source ?? String(value as string);
+  const written = source ?? asText(value);
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
     return `must be text, not ${typeOf(value)}; put it in quotes: ${JSON.stringify(written)}`;
   }
   if (expected === 'array' && (typeof value === 'string' || typeof value === 'number')) {
     return `must be a list: [${typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : written}]`;
   }
-  if ((expected === 'number' || expected === 'int') && typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value))) {
+  if (
+    (expected === 'number' || expected === 'int') &&
+    typeof value === 'string' &&
+    value.trim() !== '' &&
+    Number.isFinite(Number(value))
+  ) {
     return `must be ${wanted}; write ${value.trim()} without quotes`;
   }
   return `must be ${wanted}, not ${typeOf(value)}`;
@@ -107,12 +114,13 @@ function typeOf(value: unknown): string {
 }
 
 function nothingThere(value: unknown, expectation = ''): string {
-  if (value === undefined) return expectation === '' || expectation.includes('{{') ? 'is missing' : `is missing; it ${expectation}`;
+  if (value === undefined)
+    return expectation === '' || expectation.includes('{{') ? 'is missing' : `is missing; it ${expectation}`;
   return 'has no value; give it one, or remove the key';
 }
 
 function nearMissOf(value: unknown, known: readonly unknown[]): string {
-  const hint = suggest(String(value as string), known.map(String));
+  const hint = suggest(asText(value), known.map(String));
   return hint.includes('did you mean') ? hint : '';
 }
 
@@ -121,6 +129,10 @@ const sizeWord = (origin: string): string =>
 
 /** Schema messages may hold `{{source}}`: the value as it is written, in quotes. */
 const fillSource = (message: string, path: Path, { raw, sourceOf }: Explainer): string =>
-  message.replace('{{source}}', () => JSON.stringify(sourceOf(path) ?? String(valueAt(raw, path.map(String)) as string)));
+  message.replace('{{source}}', () =>
+    JSON.stringify(sourceOf(path) ?? asText(valueAt(raw, path.map(String)))),
+  );
 
 const label = (path: Path): string => (path.length === 0 ? 'a job ' : `${formatPath(path)}: `);
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

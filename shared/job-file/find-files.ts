@@ -27,15 +27,26 @@ export async function findByGlob(pattern: string, directory: string): Promise<Fo
 }
 
 /** The file, or every file below the directory, hidden ones too; undefined when there is neither. */
-export async function findByPath(path: string, directory: string): Promise<{ isDirectory: boolean; files: FoundFile[] } | undefined> {
+export async function findByPath(
+  path: string,
+  directory: string,
+): Promise<{ isDirectory: boolean; files: FoundFile[] } | undefined> {
   const absolute = resolve(directory, path);
   const info = await stat(absolute).catch(() => undefined);
   if (info?.isFile() === true) {
     const name = basename(absolute);
-    return { isDirectory: false, files: [{ file: absolute, written: writtenAs(absolute, directory, name), below: name }] };
+    return {
+      isDirectory: false,
+      files: [{ file: absolute, written: writtenAs(absolute, directory, name), below: name }],
+    };
   }
   if (info?.isDirectory() !== true) return undefined;
-  const files = await findUnder(absolute, { pattern: '**', directory, outside: basename(absolute), dot: true });
+  const files = await findUnder(absolute, {
+    pattern: '**',
+    directory,
+    outside: basename(absolute),
+    dot: true,
+  });
   return { isDirectory: true, files };
 }
 

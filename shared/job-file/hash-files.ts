@@ -21,7 +21,9 @@ export class FileHashes {
   async of(path: string): Promise<HashedFile | { complaint: string }> {
     const before = this.#byPath.get(path);
     if (before !== undefined) return before;
-    const made = hashFile(path).catch((error: unknown) => ({ complaint: `"${path}" cannot be read: ${messageOf(error)}` }));
+    const made = hashFile(path).catch((error: unknown) => ({
+      complaint: `"${path}" cannot be read: ${messageOf(error)}`,
+    }));
     this.#byPath.set(path, made);
     const hashed = await made;
     if (!('complaint' in hashed)) {

@@ -3,7 +3,14 @@ import type { FileInput, JobSpec, TaskParams } from '../job-spec.ts';
 import { paramsOf } from './expand.ts';
 import { type FoundFile, findByGlob, findByPath, isPattern } from './find-files.ts';
 import { FileHashes, type Upload } from './hash-files.ts';
-import { escapeGlob, holdsTemplate, parseTemplate, renderTemplate, type TaskContext, type Template } from './interpolate.ts';
+import {
+  escapeGlob,
+  holdsTemplate,
+  parseTemplate,
+  renderTemplate,
+  type TaskContext,
+  type Template,
+} from './interpolate.ts';
 import { LIMITS } from './limits.ts';
 import { type Finding, formatPath } from './problems.ts';
 import { checkInside } from './rules.ts';
@@ -64,6 +71,15 @@ export async function stageInputs(request: StageRequest): Promise<StagedInputs> 
   };
 }
 
+/** Inputs for every task that are not there; reads no file. */
+export async function findMissingInputs(request: StageRequest): Promise<Finding[]> {
+  const entries = (request.file.inputs ?? []).flatMap(readEntry).filter((entry) => !entry.isTemplated);
+  const found = await Promise.all(entries.map((entry) => findEntry(entry, { request, task: undefined })));
+  return found.flatMap((result, at) =>
+    'complaint' in result ? [toFinding(entries[at]?.path ?? [], result.complaint)] : [],
+  );
+}
+
 interface Staged {
   input: FileInput;
   path: readonly PropertyKey[];
@@ -77,12 +93,10 @@ interface Stage {
 }
 
 function readEntry(entry: NonNullable<JobFile['inputs']>[number], index: number): Entry[] {
-  const map = typeof entry === 'string' ? { either: entry } : { ...entry, either: undefined };
-  if ('fromJob' in map && map.fromJob !== undefined) return [];
-  const { to, sha256, unpack = false, ...rest } = { to: undefined, sha256: undefined, path: undefined, glob: undefined, ...map };
-  const kind = rest.either !== undefined ? 'either' : rest.path !== undefined ? 'path' : 'glob';
-  const text = rest.either ?? rest.path ?? rest.glob;
+  const map = typeof entry === 'string' ? { to: undefined, sha256: undefined, unpack: false } : entry;
+  const [kind, text] = typeof entry === 'string' ? (['either', entry] as const) : textOf(entry);
   if (text === undefined) return [];
+  const { to, sha256, unpack = false } = map;
   return [
     {
       path: kind === 'either' ? ['inputs', index] : ['inputs', index, kind],
@@ -90,11 +104,20 @@ function readEntry(entry: NonNullable<JobFile['inputs']>[number], index: number)
       text: parseTemplate(text).parts,
       to: to === undefined ? undefined : parseTemplate(to).parts,
       sha256,
-      unpack: unpack ?? false,
+      unpack,
       isTemplated: holdsTemplate(text) || (to !== undefined && holdsTemplate(to)),
     },
   ];
 }
+
+const textOf = (entry: {
+  path?: string | undefined;
+  glob?: string | undefined;
+  fromJob?: string | undefined;
+}) => {
+  if (entry.fromJob !== undefined) return ['path', undefined] as const;
+  return entry.path === undefined ? (['glob', entry.glob] as const) : (['path', entry.path] as const);
+};
 
 /** The files of every task that has its own, with its other parameters. */
 async function stageTasks(
@@ -119,7 +142,10 @@ async function stageTasks(
   return { items, findings: findings.slice(0, TASK_FINDINGS) };
 }
 
-async function stageEntries(entries: readonly Entry[], stage: Stage): Promise<{ inputs: Staged[]; findings: Finding[] }> {
+async function stageEntries(
+  entries: readonly Entry[],
+  stage: Stage,
+): Promise<{ inputs: Staged[]; findings: Finding[] }> {
   const inputs: Staged[] = [];
   const findings: Finding[] = [];
   for (const entry of entries) {
@@ -139,29 +165,41 @@ async function stageEntries(entries: readonly Entry[], stage: Stage): Promise<{ 
   return { inputs, findings };
 }
 
-const toFinding = (path: readonly PropertyKey[], message: string): Finding => ({ path, message: `${formatPath(path)}: ${message}` });
+const toFinding = (path: readonly PropertyKey[], message: string): Finding => ({
+  path,
+  message: `${formatPath(path)}: ${message}`,
+});
 
 interface Placed extends FoundFile {
   to: string;
 }
 
 /** Looks for the very name first, and takes it for a pattern when there is none and it can be one. */
-async function findEntry(entry: Entry, { request, task }: Stage): Promise<Placed[] | { complaint: string }> {
+async function findEntry(
+  entry: Entry,
+  { request, task }: Omit<Stage, 'hashes'>,
+): Promise<Placed[] | { complaint: string }> {
   const fill = (template: Template, escape?: (value: string) => string): string =>
     renderTemplate(template, request.jobName, task ?? NO_TASK, escape);
   const to = entry.to === undefined ? undefined : fill(entry.to);
-  const [wrongTo] = to === undefined ? [] : checkInside(['to'], to);
+  // Without a template it has been checked in the file.
+  const [wrongTo] = to === undefined || !entry.isTemplated ? [] : checkInside(['to'], to);
   if (wrongTo !== undefined) return { complaint: wrongTo.message };
   const text = fill(entry.text);
   if (entry.kind !== 'glob') {
     const found = await findByPath(text, request.directory);
     if (found !== undefined) return placeFound(entry, found, to);
   }
-  const hasPattern = entry.kind === 'glob' || (entry.kind === 'either' && entry.text.some((part) => typeof part === 'string' && isPattern(part)));
+  const hasPattern =
+    entry.kind === 'glob' ||
+    (entry.kind === 'either' && entry.text.some((part) => typeof part === 'string' && isPattern(part)));
   if (!hasPattern) return { complaint: `there is no file or directory "${text}" in ${request.directory}` };
   const matches = await findByGlob(fill(entry.text, escapeGlob), request.directory);
   if (matches.length === 0) return { complaint: `no file matches "${text}" in ${request.directory}` };
-  return matches.map((file) => ({ ...file, to: to === undefined ? file.written : posix.join(to, file.below) }));
+  return matches.map((file) => ({
+    ...file,
+    to: to === undefined ? file.written : posix.join(to, file.below),
+  }));
 }
 
 function placeFound(
@@ -183,7 +221,11 @@ function placeFound(
 
 const trimSlash = (path: string): string => posix.normalize(path).replace(/(.)\/+$/, '$1');
 
-async function stageFile(entry: Entry, file: Placed, { hashes }: Stage): Promise<FileInput | { complaint: string }> {
+async function stageFile(
+  entry: Entry,
+  file: Placed,
+  { hashes }: Stage,
+): Promise<FileInput | { complaint: string }> {
   const hashed = await hashes.of(file.file);
   if ('complaint' in hashed) return hashed;
   if (entry.sha256 !== undefined && entry.sha256 !== hashed.sha256) {
@@ -200,7 +242,9 @@ function checkDestinations(inputs: readonly Staged[], common: readonly Staged[])
     if (input.unpack) return [];
     const before = taken.get(input.to);
     taken.set(input.to, input.sha256);
-    return before === undefined || before === input.sha256 ? [] : [toFinding(path, `another input is put at "${input.to}" too; give one of them its own to`)];
+    return before === undefined || before === input.sha256
+      ? []
+      : [toFinding(path, `another input is put at "${input.to}" too; give one of them its own to`)];
   });
 }
 

@@ -71,7 +71,8 @@ export function compileTemplates(spec: TemplatedSpec): CompiledTemplates {
 export function renderTask(compiled: CompiledTemplates, context: TaskContext): RenderedTask {
   if (compiled.constant !== undefined) return compiled.constant;
   const fill = (template: Template): string => renderTemplate(template, compiled.jobName, context);
-  const fillGlob = (template: Template): string => renderTemplate(template, compiled.jobName, context, escapeGlob);
+  const fillGlob = (template: Template): string =>
+    renderTemplate(template, compiled.jobName, context, escapeGlob);
   return {
     command: compiled.command?.map(fill) ?? null,
     script: compiled.script === null ? null : fill(compiled.script),
@@ -97,7 +98,11 @@ export function parseTemplate(text: string): { parts: Template; faults: Template
     }
     const close = text.indexOf(CLOSE, at);
     if (close === -1) {
-      faults.push({ occurrence, message: 'a template begins here with ${{ and does not end with }}; write $${{ for the plain characters' });
+      faults.push({
+        occurrence,
+        message:
+          'a template begins here with ${{ and does not end with }}; write $${{ for the plain characters',
+      });
       break;
     }
     const inner = text.slice(at + OPEN.length, close);
@@ -137,12 +142,14 @@ export function renderTemplate(
   escape: (value: string) => string = (value) => value,
 ): string {
   let text = '';
-  for (const part of template) text += typeof part === 'string' ? part : escape(lookUp(part.path, jobName, context));
+  for (const part of template)
+    text += typeof part === 'string' ? part : escape(lookUp(part.path, jobName, context));
   return text;
 }
 
 /** A value so written that a glob takes it literally. */
-export const escapeGlob = (value: string): string => value.replaceAll(/[\\*?[\]{}()|]|^!/g, (char) => `\\${char}`);
+export const escapeGlob = (value: string): string =>
+  value.replaceAll(/[\\*?[\]{}()|]|^!/g, (char) => `\\${char}`);
 
 /** The value at `path` inside an item or a combination; undefined when there is none. */
 export function valueAt(value: unknown, path: readonly string[]): unknown {
@@ -161,7 +168,7 @@ function lookUp([root, ...path]: Reference['path'], jobName: string, context: Ta
     throw new ClobiError('INVALID_JOB', `${reference} has no value in task ${context.index} of this job.`);
   }
   if (value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function rootValue(root: string, jobName: string, context: TaskContext): unknown {
@@ -189,7 +196,8 @@ function faultyReference(inner: string): string {
 function parseOrThrow(text: string): Template {
   const { parts, faults } = parseTemplate(text);
   const [fault] = faults;
-  if (fault !== undefined) throw new ClobiError('INVALID_JOB', `In ${JSON.stringify(text.slice(0, 80))}: ${fault.message}.`);
+  if (fault !== undefined)
+    throw new ClobiError('INVALID_JOB', `In ${JSON.stringify(text.slice(0, 80))}: ${fault.message}.`);
   return parts;
 }
 
@@ -198,16 +206,23 @@ function compileStdin(stdin: JobSpec['stdin']): CompiledTemplates['stdin'] {
   return 'text' in stdin ? { text: parseOrThrow(stdin.text) } : { path: parseOrThrow(stdin.path) };
 }
 
-function renderStdin(stdin: CompiledTemplates['stdin'], fill: (template: Template) => string): RenderedTask['stdin'] {
+function renderStdin(
+  stdin: CompiledTemplates['stdin'],
+  fill: (template: Template) => string,
+): RenderedTask['stdin'] {
   if (stdin === null) return null;
   return 'text' in stdin ? { text: fill(stdin.text) } : { path: fill(stdin.path) };
 }
 
 function holdsTemplates(spec: TemplatedSpec): boolean {
   const stdin = spec.stdin === null ? '' : 'text' in spec.stdin ? spec.stdin.text : spec.stdin.path;
-  return [...(spec.command ?? []), spec.script ?? '', ...Object.values(spec.env), stdin, ...spec.outputs.map((rule) => rule.glob)].some(
-    holdsTemplate,
-  );
+  return [
+    ...(spec.command ?? []),
+    spec.script ?? '',
+    ...Object.values(spec.env),
+    stdin,
+    ...spec.outputs.map((rule) => rule.glob),
+  ].some(holdsTemplate);
 }
 
 const constantTask = (spec: TemplatedSpec): RenderedTask => ({

@@ -33,7 +33,10 @@ export async function readTasks(file: JobFile, directory: string): Promise<TaskS
 }
 
 const sound = (tasks: JobSpec['tasks']): TaskSource => ({ tasks, problems: [], findings: [] });
-const fromItems = (items: TaskParams[]): TaskSource => ({ ...sound({ kind: 'items', count: items.length }), items });
+const fromItems = (items: TaskParams[]): TaskSource => ({
+  ...sound({ kind: 'items', count: items.length }),
+  items,
+});
 const unsound = (key: string, message: string, limit?: true): TaskSource => ({
   ...sound({ kind: 'count', count: 1 }),
   findings: [{ path: ['array', key], message: `array.${key}: ${message}`, ...(limit && { limit }) }],
@@ -53,7 +56,11 @@ async function readItemsFile(file: JobFile, name: string, directory: string): Pr
   const info = await stat(path).catch(() => undefined);
   if (info?.isFile() !== true) return unsound('fromFile', `there is no file "${name}" in ${directory}`);
   if (info.size > LIMITS.itemsFileBytes) {
-    return unsound('fromFile', `"${name}" has ${info.size} bytes, more than the ${LIMITS.itemsFileBytes} of a file of items`, true);
+    return unsound(
+      'fromFile',
+      `"${name}" has ${info.size} bytes, more than the ${LIMITS.itemsFileBytes} of a file of items`,
+      true,
+    );
   }
   const bytes = await readFile(path);
   if (!isUtf8(bytes)) return unsound('fromFile', `"${name}" is not UTF-8 text`);
@@ -61,12 +68,17 @@ async function readItemsFile(file: JobFile, name: string, directory: string): Pr
   const { items, problems } = readItems(bytes, name, isJson);
   if (problems.length > 0) return { ...fromItems(items), problems };
   if (items.length === 0) return unsound('fromFile', `"${name}" has no line that is not empty`);
-  if (items.length > LIMITS.tasks) return unsound('fromFile', `"${name}" has more than ${LIMITS.tasks} lines`, true);
+  if (items.length > LIMITS.tasks)
+    return unsound('fromFile', `"${name}" has more than ${LIMITS.tasks} lines`, true);
   return { ...fromItems(items), findings: isJson ? checkFields(file, items) : [] };
 }
 
 /** Line by line from the bytes: a million lines as one string, and then as an array, would be held twice. */
-function readItems(bytes: Buffer, file: string, isJson: boolean): { items: TaskParams[]; problems: Problem[] } {
+function readItems(
+  bytes: Buffer,
+  file: string,
+  isJson: boolean,
+): { items: TaskParams[]; problems: Problem[] } {
   const items: TaskParams[] = [];
   const problems: Problem[] = [];
   let line = 0;
@@ -75,7 +87,10 @@ function readItems(bytes: Buffer, file: string, isJson: boolean): { items: TaskP
     const end = newline === -1 ? bytes.length : newline;
     const text = bytes.toString('utf8', start, bytes[end - 1] === 13 && end > start ? end - 1 : end);
     line += 1;
-    const wrong = end - start > LIMITS.itemBytes ? { message: tooLong(end - start), limit: true as const } : readItem(text, isJson, items);
+    const wrong =
+      end - start > LIMITS.itemBytes
+        ? { message: tooLong(end - start), limit: true as const }
+        : readItem(text, isJson, items);
     if (wrong !== undefined) problems.push({ file, line, column: 1, ...wrong });
     if (problems.length > LIMITS.problems) break;
     start = end + 1;
@@ -94,8 +109,10 @@ function readItem(text: string, isJson: boolean, items: TaskParams[]): { message
     return undefined;
   }
   const item = parseJson(text);
-  if (item === undefined) return { message: 'this line is no JSON; in the format jsonl each line is one JSON value' };
-  if (item === null || Array.isArray(item)) return { message: 'an item must be text, a number, true, false or a map' };
+  if (item === undefined)
+    return { message: 'this line is no JSON; in the format jsonl each line is one JSON value' };
+  if (item === null || Array.isArray(item))
+    return { message: 'an item must be text, a number, true, false or a map' };
   items.push({ item: item as NonNullable<TaskParams['item']> });
   return undefined;
 }

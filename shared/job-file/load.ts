@@ -1,17 +1,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { basename, dirname, resolve } from 'node:path';
-import type { JobSpec, Submission } from '../job-spec.ts';
+import { dirname, resolve } from 'node:path';
+import type { Submission } from '../job-spec.ts';
 import { messageOf } from '../errors.ts';
 import { compileSpec } from './compile.ts';
 import { dependencyNames } from './depends.ts';
 import type { Upload } from './hash-files.ts';
-import { stageInputs } from './input-files.ts';
+import { findMissingInputs, type StagedInputs, stageInputs } from './input-files.ts';
 import { readTasks, type TaskSource } from './items.ts';
 import { LIMITS } from './limits.ts';
 import { type JobDocument, parseJobFile } from './parse.ts';
 import { type Finding, type Problem, problemsError } from './problems.ts';
-import { decodeText } from './read-text.ts';
+import { decodeText, tooLong } from './read-text.ts';
 
 /** A job that can be submitted once its files are uploaded and the names it depends on are ids. */
 export interface LoadedJob {
@@ -37,7 +37,12 @@ export async function loadJobFile(path: string, options: LoadOptions = {}): Prom
   const { text, problems } = await readText(path);
   if (problems.length > 0) throw problemsError(problems);
   const parsed = parseJobFile(text, path);
-  return loadDocuments(parsed.documents, { ...options, file: path, directory: dirname(resolve(path)), problems: parsed.problems });
+  return loadDocuments(parsed.documents, {
+    ...options,
+    file: path,
+    directory: dirname(resolve(path)),
+    problems: parsed.problems,
+  });
 }
 
 export interface LoadContext extends LoadOptions {
@@ -49,7 +54,10 @@ export interface LoadContext extends LoadOptions {
   problems: readonly Problem[];
 }
 
-export async function loadDocuments(documents: readonly JobDocument[], context: LoadContext): Promise<LoadedJob[]> {
+export async function loadDocuments(
+  documents: readonly JobDocument[],
+  context: LoadContext,
+): Promise<LoadedJob[]> {
   const problems = [...context.problems];
   const counts = new Map<string, number>();
   const jobs: LoadedJob[] = [];
@@ -58,13 +66,25 @@ export async function loadDocuments(documents: readonly JobDocument[], context: 
   for (const document of documents) {
     const loaded = await loadDocument(document, context);
     counts.set(document.name, loaded.source.tasks.count);
-    const findings = [...loaded.findings, ...checkTaskwise(document, counts)];
-    problems.push(...loaded.source.problems, ...findings.map((finding) => document.locator.locate(finding, context.file)));
+    const findings = [
+      ...loaded.source.findings,
+      ...loaded.staged.findings,
+      ...checkTaskwise(document, counts),
+    ];
+    problems.push(
+      ...loaded.source.problems,
+      ...findings.map((finding) => document.locator.locate(finding, context.file)),
+    );
     if (problems.length > 0) continue;
     const { tasks, inputs, items, uploads } = loaded.staged;
     const spec = compileSpec(document.value, { name: document.name, owner, tasks, inputs });
     const dependsOnNames = dependencyNames(document.value).filter((name) => names.has(name));
-    jobs.push({ name: document.name, submission: { spec, ...(items && { items }) }, uploads, dependsOnNames });
+    jobs.push({
+      name: document.name,
+      submission: { spec, ...(items && { items }) },
+      uploads,
+      dependsOnNames,
+    });
   }
   if (problems.length > 0) throw problemsError(problems);
   return jobs;
@@ -72,33 +92,27 @@ export async function loadDocuments(documents: readonly JobDocument[], context: 
 
 interface LoadedDocument {
   source: TaskSource;
-  staged: Awaited<ReturnType<typeof stageInputs>>;
-  findings: Finding[];
+  staged: StagedInputs;
 }
 
-async function loadDocument(document: JobDocument, { directory, problems }: LoadContext): Promise<LoadedDocument> {
-  const isWhole = problems.length === 0;
-  const file = withoutWrongTasks(document, isWhole);
-  const source = await readTasks(file, directory);
+async function loadDocument(document: JobDocument, context: LoadContext): Promise<LoadedDocument> {
+  const { name } = document;
+  const { matrix: _matrix, ...withoutMatrix } = document.value;
+  // A matrix with problems cannot be written out.
+  const value = context.problems.length === 0 ? document.value : withoutMatrix;
+  const source = await readTasks(value, context.directory);
   const { tasks, items } = source;
-  const isKnown = isWhole && source.findings.length === 0 && source.problems.length === 0;
-  // While the tasks are not known, files that differ by task cannot be looked for.
-  const inputs = isKnown ? file.inputs : file.inputs?.filter((input) => !JSON.stringify(input).includes('${{'));
-  const staged = await stageInputs({
-    file: { ...file, ...(inputs && { inputs }) },
-    jobName: document.name,
-    directory,
+  const request = {
+    file: value,
+    jobName: name,
+    directory: context.directory,
     tasks,
     ...(items && { items }),
-  });
-  return { source, staged, findings: [...source.findings, ...(isKnown ? staged.findings : [])] };
-}
-
-/** Of a document with problems only the parts that need no other part are looked at. */
-function withoutWrongTasks({ value }: JobDocument, isWhole: boolean): JobDocument['value'] {
-  if (isWhole) return value;
-  const { matrix: _matrix, array, ...rest } = value;
-  return array?.fromFile === undefined ? rest : { ...rest, array };
+  };
+  const isWhole = context.problems.length + source.findings.length + source.problems.length === 0;
+  // What will not be submitted need not be hashed, but files that are missing are named with the rest.
+  if (isWhole) return { source, staged: await stageInputs(request) };
+  return { source, staged: { inputs: [], tasks, uploads: [], findings: await findMissingInputs(request) } };
 }
 
 /** Index by index needs as many tasks on both sides. */
@@ -115,11 +129,13 @@ function checkTaskwise({ name, value }: JobDocument, counts: ReadonlyMap<string,
 async function readText(path: string): Promise<{ text: string; problems: Problem[] }> {
   try {
     const { size } = await stat(path);
-    // A file that can be no job file is not read at all.
-    if (size > LIMITS.textBytes) return decodeText(Buffer.alloc(0, 0), path).text === '' ? tooBig(path, size) : never();
+    if (size > LIMITS.textBytes) return { text: '', problems: [tooLong(size, path)] };
     return decodeText(await readFile(path), path);
   } catch (error) {
-    return { text: '', problems: [{ file: path, line: 0, column: 0, message: `cannot be read: ${messageOf(error)}` }] };
+    return {
+      text: '',
+      problems: [{ file: path, line: 0, column: 0, message: `cannot be read: ${messageOf(error)}` }],
+    };
   }
 }
 

@@ -51,9 +51,15 @@ function sparseRow({ axes, exclude }: Matrix): CompiledMatrix {
   const known = new Map<string, number>();
   const named = axes.map((axis) => namedPositions(axis, exclude));
 
-  const below = (level: number, alive: Alive, position: number | undefined): { alive: Alive; count: number } => {
+  const below = (
+    level: number,
+    alive: Alive,
+    position: number | undefined,
+  ): { alive: Alive; count: number } => {
     const axis = axes[level];
-    const next = alive.filter((at) => agrees(exclude[at], axis?.name ?? '', position === undefined ? NONE : axis?.values[position]));
+    const next = alive.filter((at) =>
+      agrees(exclude[at], axis?.name ?? '', position === undefined ? NONE : axis?.values[position]),
+    );
     return { alive: next, count: count(level + 1, next) };
   };
   const count = (level: number, alive: Alive): number => {
@@ -75,13 +81,23 @@ function sparseRow({ axes, exclude }: Matrix): CompiledMatrix {
     let alive: Alive = exclude.map((_, number) => number);
     let rest = index;
     for (const [level, axis] of axes.entries()) {
-      const step = choose({ positions: named[level] ?? [], rest, below: (position) => below(level, alive, position) });
+      const step = choose({
+        positions: named[level] ?? [],
+        rest,
+        below: (position) => below(level, alive, position),
+      });
       chosen[axis.name] = axis.values[step.position] as Value;
       ({ alive, rest } = step);
     }
     return chosen;
   };
-  return { count: count(0, exclude.map((_, number) => number)), at };
+  return {
+    count: count(
+      0,
+      exclude.map((_, number) => number),
+    ),
+    at,
+  };
 }
 
 /** The position on one axis under which the `rest`-th combination is, and its number there. */
@@ -95,7 +111,12 @@ function choose(node: {
   let from = 0;
   for (const position of [...node.positions, Number.POSITIVE_INFINITY]) {
     const inRun = (position - from) * other.count;
-    if (rest < inRun) return { position: from + Math.floor(rest / other.count), rest: rest % other.count, alive: other.alive };
+    if (rest < inRun)
+      return {
+        position: from + Math.floor(rest / other.count),
+        rest: rest % other.count,
+        alive: other.alive,
+      };
     rest -= inRun;
     const here = node.below(position);
     if (rest < here.count) return { position, rest, alive: here.alive };
@@ -109,9 +130,14 @@ function choose(node: {
 const NONE = Symbol('a value that no exclusion names');
 
 function namedPositions(axis: Matrix['axes'][number], exclude: Matrix['exclude']): number[] {
-  const values = new Set(exclude.filter((pattern) => Object.hasOwn(pattern, axis.name)).map((pattern) => pattern[axis.name]));
+  const values = new Set(
+    exclude.filter((pattern) => Object.hasOwn(pattern, axis.name)).map((pattern) => pattern[axis.name]),
+  );
   return [...axis.values.keys()].filter((position) => values.has(axis.values[position] as Value));
 }
 
-const agrees = (pattern: Combination | undefined, axis: string, value: Value | undefined | typeof NONE): boolean =>
-  pattern !== undefined && (!Object.hasOwn(pattern, axis) || pattern[axis] === value);
+const agrees = (
+  pattern: Combination | undefined,
+  axis: string,
+  value: Value | undefined | typeof NONE,
+): boolean => pattern !== undefined && (!Object.hasOwn(pattern, axis) || pattern[axis] === value);

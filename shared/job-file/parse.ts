@@ -22,7 +22,10 @@ export interface JobDocument {
  * Reads the text of a job file, YAML or JSON, into its documents, those first that others wait for. Never throws:
  * whatever is wrong, all of it, is in `problems`. Looks at no other file; `loadJobFile` does.
  */
-export function parseJobFile(text: string, fileName: string): { documents: JobDocument[]; problems: Problem[] } {
+export function parseJobFile(
+  text: string,
+  fileName: string,
+): { documents: JobDocument[]; problems: Problem[] } {
   const unreadable = complainOfText(text, fileName);
   if (unreadable.length > 0) return { documents: [], problems: unreadable };
   const read = readDocuments(text, fileName);
@@ -30,7 +33,8 @@ export function parseJobFile(text: string, fileName: string): { documents: JobDo
   const documents = read.documents.map(({ raw, locator }, number) => {
     const { value, given, findings } = checkFile({ raw, sourceOf: locator.sourceOf });
     problems.push(...findings.map((finding) => locator.locate(finding, fileName)));
-    const name = givenName(raw) ?? defaultName(fileName, read.documents.length === 1 ? undefined : number + 1);
+    const name =
+      givenName(raw) ?? defaultName(fileName, read.documents.length === 1 ? undefined : number + 1);
     return { name, value, given, locator };
   });
   // With a document that could not be read, every name in it would be unknown.
@@ -50,7 +54,10 @@ function givenName(raw: unknown): string | undefined {
 /** A name from that of a file or program: `/a/b c.yaml` → `b-c`; with a number, `b-c-2`. */
 export function defaultName(path: string, number?: number): string {
   const base = (path.split('/').at(-1) ?? '').replace(/\.(ya?ml|json)$/i, '');
-  const clean = base.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100);
+  const clean = base
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 100);
   const name = NAME_PATTERN.test(clean) ? clean : 'job';
   return number === undefined ? name : `${name}-${number}`;
 }

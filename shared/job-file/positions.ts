@@ -1,12 +1,22 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair, type Range } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type Pair,
+  type Range,
+} from 'yaml';
 import type { Finding, Problem } from './problems.ts';
 
 /** Looks up where in a text the parts of a document are. */
 export interface Locator {
   /** The problem at the place that a finding means. */
-  locate(finding: Finding, file: string): Problem;
+  locate: (finding: Finding, file: string) => Problem;
   /** How the scalar at `path` is written in the text; undefined when it is no scalar of the text. */
-  sourceOf(path: readonly PropertyKey[]): string | undefined;
+  sourceOf: (path: readonly PropertyKey[]) => string | undefined;
 }
 
 /** For a job that did not come from a text: problems have no line. */
@@ -36,13 +46,21 @@ function offsetOf(document: Document, finding: Finding, text: string): number {
 }
 
 /** The node at the path, or the deepest one on the way to it, with the key that leads to it. */
-function descend(document: Document, path: readonly PropertyKey[]): { node: unknown; key: unknown; found: boolean } {
+function descend(
+  document: Document,
+  path: readonly PropertyKey[],
+): { node: unknown; key: unknown; found: boolean } {
   let node: unknown = document.contents;
   let key: unknown;
   for (const part of path) {
     const here = isAlias(node) ? node.resolve(document) : node;
-    const step = isMap(here) ? pairOf(here.items, part) : isSeq(here) ? { key: undefined, value: here.items[Number(part)] } : undefined;
-    if (step === undefined || (step.value === undefined && step.key === undefined)) return { node, key, found: false };
+    const step = isMap(here)
+      ? pairOf(here.items, part)
+      : isSeq(here)
+        ? { key: undefined, value: here.items[Number(part)] }
+        : undefined;
+    if (step === undefined || (step.value === undefined && step.key === undefined))
+      return { node, key, found: false };
     node = step.value;
     // An element has no key of its own: one in a list of lists is pointed at by its value.
     key = step.key;
@@ -62,7 +80,11 @@ function startOf(node: unknown): number {
   return range?.[0] ?? 0;
 }
 
-function findInside(text: string, range: Range | null | undefined, wanted: { text: string; occurrence: number }): number | undefined {
+function findInside(
+  text: string,
+  range: Range | null | undefined,
+  wanted: { text: string; occurrence: number },
+): number | undefined {
   if (!range) return undefined;
   let at = range[0] - 1;
   for (let left = wanted.occurrence; left >= 0; left -= 1) {

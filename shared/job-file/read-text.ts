@@ -6,18 +6,27 @@ import type { Problem } from './problems.ts';
 export function decodeText(bytes: Buffer, file: string): { text: string; problems: Problem[] } {
   if (bytes.length > LIMITS.textBytes) return { text: '', problems: [tooLong(bytes.length, file)] };
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return { text: '', problems: [{ file, line: 1, column: 1, message: 'the file is UTF-16; save it as UTF-8' }] };
+    return {
+      text: '',
+      problems: [{ file, line: 1, column: 1, message: 'the file is UTF-16; save it as UTF-8' }],
+    };
   }
   if (isUtf8(bytes)) return { text: bytes.toString('utf8').replace(/^\uFEFF/, ''), problems: [] };
   const { line, column } = findBadByte(bytes);
-  return { text: '', problems: [{ file, line, column, message: 'the file is not UTF-8 text from here on; save it as UTF-8' }] };
+  return {
+    text: '',
+    problems: [{ file, line, column, message: 'the file is not UTF-8 text from here on; save it as UTF-8' }],
+  };
 }
 
 /** What no job file holds, whatever its form. Empty when the text may be parsed. */
 export function complainOfText(text: string, file: string): Problem[] {
   const length = Buffer.byteLength(text);
   if (length > LIMITS.textBytes) return [tooLong(length, file)];
-  if (text.trim() === '') return [{ file, line: 1, column: 1, message: 'the file is empty; a job begins with apiVersion: clobi/v1' }];
+  if (text.trim() === '')
+    return [
+      { file, line: 1, column: 1, message: 'the file is empty; a job begins with apiVersion: clobi/v1' },
+    ];
   // Tab, line feed and carriage return are the only control characters of a text.
   const at = text.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/u);
   if (at === -1) return [];
@@ -33,7 +42,8 @@ export function complainOfText(text: string, file: string): Problem[] {
   ];
 }
 
-const tooLong = (length: number, file: string): Problem => ({
+/** The problem of a file that is too long to be read at all. */
+export const tooLong = (length: number, file: string): Problem => ({
   file,
   line: 1,
   column: 1,
@@ -45,7 +55,11 @@ const tooLong = (length: number, file: string): Problem => ({
 function findBadByte(bytes: Buffer): { line: number; column: number } {
   let line = 1;
   let start = 0;
-  for (let end = bytes.indexOf(10, start); end !== -1 && isUtf8(bytes.subarray(start, end)); end = bytes.indexOf(10, start)) {
+  for (
+    let end = bytes.indexOf(10, start);
+    end !== -1 && isUtf8(bytes.subarray(start, end));
+    end = bytes.indexOf(10, start)
+  ) {
     line += 1;
     start = end + 1;
   }

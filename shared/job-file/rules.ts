@@ -31,16 +31,21 @@ function checkProgram(file: JobFile, given: Given): Finding[] {
   if (!given.has('command') && !given.has('script')) {
     found.push({ path: [], message: 'a job needs a command or a script: command: [program, argument]' });
   }
-  if (given.has('command') && given.has('script')) found.push(finding(['script'], 'command is given too; a job has one of the two', 'key'));
-  if (given.has('shell') && !given.has('script')) found.push(finding(['shell'], 'is for a script; a command runs without a shell', 'key'));
-  if (typeof file.stdin === 'object' && 'path' in file.stdin) found.push(...checkInside(['stdin', 'path'], file.stdin.path));
+  if (given.has('command') && given.has('script'))
+    found.push(finding(['script'], 'command is given too; a job has one of the two', 'key'));
+  if (given.has('shell') && !given.has('script'))
+    found.push(finding(['shell'], 'is for a script; a command runs without a shell', 'key'));
+  if (typeof file.stdin === 'object' && 'path' in file.stdin)
+    found.push(...checkInside(['stdin', 'path'], file.stdin.path));
   return found;
 }
 
 /** Paths of the work directory must stay in it. */
 export function checkInside(path: Path, text: string): Finding[] {
-  if (text.startsWith('/')) return [finding(path, `must be inside the work directory, so it cannot begin with "/": "${text}"`)];
-  if (text.split('/').includes('..')) return [finding(path, `must be inside the work directory, so it cannot hold "..": "${text}"`)];
+  if (text.startsWith('/'))
+    return [finding(path, `must be inside the work directory, so it cannot begin with "/": "${text}"`)];
+  if (text.split('/').includes('..'))
+    return [finding(path, `must be inside the work directory, so it cannot hold "..": "${text}"`)];
   return [];
 }
 
@@ -54,7 +59,8 @@ function checkInputs(file: JobFile, given: Given): Finding[] {
       found.push(finding(path, 'must have exactly one of path, glob and fromJob'));
     }
     for (const key of ['sha256', 'unpack'] as const) {
-      if (input[key] !== undefined && input.path === undefined) found.push(finding([...path, key], 'is for one file, named by path', 'key'));
+      if (input[key] !== undefined && input.path === undefined)
+        found.push(finding([...path, key], 'is for one file, named by path', 'key'));
     }
     return found;
   });
@@ -62,32 +68,50 @@ function checkInputs(file: JobFile, given: Given): Finding[] {
 
 type InputMap = Exclude<NonNullable<JobFile['inputs']>[number], string>;
 
-function checkUpstream(input: InputMap, path: Path, { file, given }: { file: JobFile; given: Given }): Finding[] {
+function checkUpstream(
+  input: InputMap,
+  path: Path,
+  { file, given }: { file: JobFile; given: Given },
+): Finding[] {
   const found: Finding[] = [];
-  if (input.glob === undefined) found.push(finding(path, 'fromJob needs a glob: which outputs of that job to bring'));
+  if (input.glob === undefined)
+    found.push(finding(path, 'fromJob needs a glob: which outputs of that job to bring'));
   else found.push(...checkInside([...path, 'glob'], input.glob));
   for (const key of ['path', 'sha256', 'unpack'] as const) {
-    if (input[key] !== undefined) found.push(finding([...path, key], 'does not go together with fromJob', 'key'));
+    if (input[key] !== undefined)
+      found.push(finding([...path, key], 'does not go together with fromJob', 'key'));
   }
   const names = (file.depends ?? []).map((entry) => (typeof entry === 'string' ? entry : entry.job));
   // Wrong dependencies have their own problem.
   const unknown = input.fromJob !== undefined && !names.includes(input.fromJob);
   if (unknown && !(given.has('depends') && file.depends === undefined)) {
-    found.push(finding([...path, 'fromJob'], `this job does not depend on "${input.fromJob ?? ''}"; name it in depends`));
+    found.push(
+      finding(
+        [...path, 'fromJob'],
+        `this job does not depend on "${input.fromJob ?? ''}"; name it in depends`,
+      ),
+    );
   }
   return found;
 }
 
 const checkOutputs = (file: JobFile): Finding[] =>
   (file.outputs ?? []).flatMap((output, index) =>
-    typeof output === 'string' ? checkInside(['outputs', index], output) : checkInside(['outputs', index, 'glob'], output.glob),
+    typeof output === 'string'
+      ? checkInside(['outputs', index], output)
+      : checkInside(['outputs', index, 'glob'], output.glob),
   );
 
 function checkResources(file: JobFile): Finding[] {
   return (['memory', 'disk'] as const).flatMap((key) => {
     const text = file.resources?.[key];
     if (text === undefined || parseBytes(text) >= 1024 * 1024) return [];
-    return [finding(['resources', key], `"${text}" is less than 1MiB; a unit such as MiB or GiB is probably missing`)];
+    return [
+      finding(
+        ['resources', key],
+        `"${text}" is less than 1MiB; a unit such as MiB or GiB is probably missing`,
+      ),
+    ];
   });
 }
 
@@ -99,8 +123,17 @@ function checkTimes(file: JobFile): Finding[] {
   if (typeof file.timeout === 'string') positive(['timeout'], file.timeout);
   else for (const key of ['run', 'queue'] as const) positive(['timeout', key], file.timeout?.[key]);
   const backoff = typeof file.retry === 'object' ? file.retry.backoff : undefined;
-  if (backoff?.initial !== undefined && backoff.max !== undefined && parseDuration(backoff.initial) > parseDuration(backoff.max)) {
-    found.push(finding(['retry', 'backoff', 'initial'], `${backoff.initial} is longer than backoff.max, ${backoff.max}`));
+  if (
+    backoff?.initial !== undefined &&
+    backoff.max !== undefined &&
+    parseDuration(backoff.initial) > parseDuration(backoff.max)
+  ) {
+    found.push(
+      finding(
+        ['retry', 'backoff', 'initial'],
+        `${backoff.initial} is longer than backoff.max, ${backoff.max}`,
+      ),
+    );
   }
   return found;
 }
@@ -111,11 +144,17 @@ function checkRetry(file: JobFile): Finding[] {
   return rules.flatMap((rule, index) => {
     const path = ['retry', 'rules', index];
     const { action, ...conditions } = rule;
-    const found = Object.keys(conditions).length > 0 ? [] : [finding(path, 'has no condition; give exitCodes, signals, timeout or oom')];
+    const found =
+      Object.keys(conditions).length > 0
+        ? []
+        : [finding(path, 'has no condition; give exitCodes, signals, timeout or oom')];
     if (action === 'retry' && limit === 0) {
-      found.push(finding([...path, 'action'], 'nothing is tried again while retry.limit is 0; set retry.limit'));
+      found.push(
+        finding([...path, 'action'], 'nothing is tried again while retry.limit is 0; set retry.limit'),
+      );
     }
-    const codes = rule.exitCodes === undefined ? [] : Array.isArray(rule.exitCodes) ? rule.exitCodes : [rule.exitCodes];
+    const codes =
+      rule.exitCodes === undefined ? [] : Array.isArray(rule.exitCodes) ? rule.exitCodes : [rule.exitCodes];
     for (const [at, code] of codes.entries()) {
       const where = Array.isArray(rule.exitCodes) ? [...path, 'exitCodes', at] : [...path, 'exitCodes'];
       if (typeof code === 'string') found.push(...checkCodeRange(where, code));
@@ -133,13 +172,19 @@ function checkCodeRange(path: Path, text: string): Finding[] {
 const SIGNAL_NAMES = Object.keys(constants.signals);
 
 /** `KILL` is taken for `SIGKILL`. */
-export const fullSignalName = (name: string): string => (name.startsWith('SIG') ? name : `SIG${name}`).toUpperCase();
+export const fullSignalName = (name: string): string =>
+  (name.startsWith('SIG') ? name : `SIG${name}`).toUpperCase();
 
 const checkSignals = (path: Path, names: readonly string[]): Finding[] =>
   names.flatMap((name, index) =>
     SIGNAL_NAMES.includes(fullSignalName(name))
       ? []
-      : [finding([...path, 'signals', index], `"${name}" is no signal${suggest(fullSignalName(name), SIGNAL_NAMES)}`)],
+      : [
+          finding(
+            [...path, 'signals', index],
+            `"${name}" is no signal${suggest(fullSignalName(name), SIGNAL_NAMES)}`,
+          ),
+        ],
   );
 
 function checkPlacement(file: JobFile): Finding[] {

@@ -14,7 +14,8 @@ const SOURCES = ['count', 'items', 'fromFile', 'glob'] as const;
 
 export function checkTasks(file: JobFile, given: ReadonlySet<string>): Finding[] {
   const found: Finding[] = [];
-  if (given.has('array') && given.has('matrix')) found.push(finding(['matrix'], 'array is given too; a job has one of the two', 'key'));
+  if (given.has('array') && given.has('matrix'))
+    found.push(finding(['matrix'], 'array is given too; a job has one of the two', 'key'));
   if (file.array !== undefined) found.push(...checkArray(file.array));
   if (file.matrix !== undefined) found.push(...checkMatrix(file.matrix));
   return found;
@@ -22,8 +23,13 @@ export function checkTasks(file: JobFile, given: ReadonlySet<string>): Finding[]
 
 /** The axes with their ranges written out; of a matrix that `checkTasks` has passed. */
 export function toMatrix({ include = [], exclude = [], ...axes }: FileMatrix): Matrix {
-  const values = (axis: (typeof axes)[string]): Value[] => (Array.isArray(axis) ? axis : rangeValues(axis.range));
-  return { axes: Object.entries(axes).map(([name, axis]) => ({ name, values: values(axis) })), include, exclude };
+  const values = (axis: (typeof axes)[string]): Value[] =>
+    Array.isArray(axis) ? axis : rangeValues(axis.range);
+  return {
+    axes: Object.entries(axes).map(([name, axis]) => ({ name, values: values(axis) })),
+    include,
+    exclude,
+  };
 }
 
 const finding = (path: Path, message: string, at?: 'key'): Finding => ({
@@ -43,11 +49,13 @@ function checkArray(array: NonNullable<JobFile['array']>): Finding[] {
   if (array.format !== undefined && array.fromFile === undefined) {
     found.push(finding(['array', 'format'], 'is for fromFile', 'key'));
   }
-  if (array.count !== undefined && array.count > LIMITS.tasks) found.push(limitFinding(['array', 'count'], tooMany(array.count)));
+  if (array.count !== undefined && array.count > LIMITS.tasks)
+    found.push(limitFinding(['array', 'count'], tooMany(array.count)));
   return found;
 }
 
-const tooMany = (count: number): string => `${count} tasks are more than the ${LIMITS.tasks} that one job may have; make several jobs`;
+const tooMany = (count: number): string =>
+  `${count} tasks are more than the ${LIMITS.tasks} that one job may have; make several jobs`;
 
 function checkMatrix(file: FileMatrix): Finding[] {
   const found = checkAxes(file);
@@ -58,16 +66,24 @@ function checkMatrix(file: FileMatrix): Finding[] {
   found.push(...checkDuplicates(matrix), ...checkExcludes(matrix));
   if (found.length > 0) return found;
   found.push(...checkIncludes(matrix));
-  if (countMatrix(matrix) === 0) found.push(finding(['matrix', 'exclude'], 'leaves out every combination, so there is no task', 'key'));
+  if (countMatrix(matrix) === 0)
+    found.push(finding(['matrix', 'exclude'], 'leaves out every combination, so there is no task', 'key'));
   return found;
 }
 
 function checkAxes({ include: _include, exclude: _exclude, ...axes }: FileMatrix): Finding[] {
   const found: Finding[] = [];
-  if (Object.keys(axes).length === 0) found.push(finding(['matrix'], 'has no axis; write for example size: [1, 10]'));
+  if (Object.keys(axes).length === 0)
+    found.push(finding(['matrix'], 'has no axis; write for example size: [1, 10]'));
   for (const [name, axis] of Object.entries(axes)) {
     if (!AXIS_NAME.test(name)) {
-      found.push(finding(['matrix', name], 'the name of an axis is letters, digits, "_" and "-", and begins with a letter', 'key'));
+      found.push(
+        finding(
+          ['matrix', name],
+          'the name of an axis is letters, digits, "_" and "-", and begins with a letter',
+          'key',
+        ),
+      );
     }
     if (!Array.isArray(axis)) found.push(...checkRange(['matrix', name, 'range'], axis.range));
   }
@@ -86,7 +102,9 @@ const stepOf = ({ from, to, step }: Range): number => step ?? (to < from ? -1 : 
 const countRange = (range: Range): number => Math.floor((range.to - range.from) / stepOf(range) + 1e-9) + 1;
 
 const rangeValues = (range: Range): number[] =>
-  Array.from({ length: countRange(range) }, (_, n) => Number((range.from + n * stepOf(range)).toPrecision(12)));
+  Array.from({ length: countRange(range) }, (_, n) =>
+    Number((range.from + n * stepOf(range)).toPrecision(12)),
+  );
 
 function checkRange(path: Path, range: Range): Finding[] {
   const step = stepOf(range);
@@ -106,10 +124,15 @@ function checkSizes(matrix: Matrix): Finding[] {
   const product = matrix.axes.reduce((total, axis) => total * axis.values.length, 1) + matrix.include.length;
   if (product > LIMITS.tasks) found.push(limitFinding(['matrix'], tooMany(product)));
   for (const { name, values } of matrix.axes) {
-    if (values.length > LIMITS.axisValues) found.push(limitFinding(['matrix', name], tooManyValues(values.length)));
+    if (values.length > LIMITS.axisValues)
+      found.push(limitFinding(['matrix', name], tooManyValues(values.length)));
   }
-  for (const [key, most] of [['exclude', LIMITS.excludes], ['include', LIMITS.includes]] as const) {
-    if (matrix[key].length > most) found.push(limitFinding(['matrix', key], `more than ${most} entries; list the tasks in array.items`));
+  for (const [key, most] of [
+    ['exclude', LIMITS.excludes],
+    ['include', LIMITS.includes],
+  ] as const) {
+    if (matrix[key].length > most)
+      found.push(limitFinding(['matrix', key], `more than ${most} entries; list the tasks in array.items`));
   }
   return found;
 }
@@ -130,7 +153,8 @@ function checkDuplicates(matrix: Matrix): Finding[] {
 function checkExcludes({ axes, exclude }: Matrix): Finding[] {
   return exclude.flatMap((entry, index) => {
     const path = ['matrix', 'exclude', index];
-    if (Object.keys(entry).length === 0) return [finding(path, 'names no axis, so it would leave out everything')];
+    if (Object.keys(entry).length === 0)
+      return [finding(path, 'names no axis, so it would leave out everything')];
     return Object.entries(entry).flatMap(([name, value]) => {
       const axis = axes.find((candidate) => candidate.name === name);
       if (axis === undefined) return [unknownAxis([...path, name], name, axes)];
@@ -143,7 +167,14 @@ function checkExcludes({ axes, exclude }: Matrix): Finding[] {
 }
 
 const unknownAxis = (path: Path, name: string, axes: Matrix['axes']): Finding =>
-  finding(path, `there is no axis "${name}"${suggest(name, axes.map((axis) => axis.name))}`, 'key');
+  finding(
+    path,
+    `there is no axis "${name}"${suggest(
+      name,
+      axes.map((axis) => axis.name),
+    )}`,
+    'key',
+  );
 
 const suggestValue = (value: Value, values: readonly Value[]): string =>
   suggest(String(value), values.slice(0, 20).map(String));
@@ -156,7 +187,8 @@ function checkIncludes({ axes, exclude, include }: Matrix): Finding[] {
     const unknown = Object.keys(entry).filter((name) => !known.has(name));
     if (unknown.length > 0) return unknown.map((name) => unknownAxis([...path, name], name, axes));
     const missing = axes.filter((axis) => !Object.hasOwn(entry, axis.name)).map((axis) => axis.name);
-    if (missing.length > 0) return [finding(path, `must give a value to every axis; ${missing.join(', ')} is missing`)];
+    if (missing.length > 0)
+      return [finding(path, `must give a value to every axis; ${missing.join(', ')} is missing`)];
     const key = JSON.stringify(axes.map((axis) => entry[axis.name]));
     const isInside = axes.every((axis) => known.get(axis.name)?.has(entry[axis.name] as Value));
     const isTwice = seen.has(key) || (isInside && !exclude.some((pattern) => fitsPattern(entry, pattern)));

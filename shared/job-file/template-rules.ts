@@ -31,7 +31,10 @@ export const itemReferences = (file: JobFile): { path: Path; reference: Referenc
       .map((reference) => ({ path, reference })),
   );
 
-function checkText({ path, text, when }: TemplatedText, known: { axes: string[] | undefined; item: ItemForm }): Finding[] {
+function checkText(
+  { path, text, when }: TemplatedText,
+  known: { axes: string[] | undefined; item: ItemForm },
+): Finding[] {
   if (!holdsTemplate(text)) return [];
   const complain = (occurrence: number, message: string): Finding => ({
     path,
@@ -61,11 +64,15 @@ function complainOfReference(path: Reference['path'], known: Known): string | un
   const [root, ...rest] = path;
   if (root === 'item' && known.item !== 'none') return complainOfItem(rest, known.item);
   if (root === 'matrix' && known.axes === undefined) return undefined;
-  const names = [...(known.when === 'run' ? AT_RUN : AT_STAGE), ...(known.axes ?? []).map((axis) => `matrix.${axis}`)];
+  const names = [
+    ...(known.when === 'run' ? AT_RUN : AT_STAGE),
+    ...(known.axes ?? []).map((axis) => `matrix.${axis}`),
+  ];
   if (names.includes(name)) return undefined;
   if (AT_RUN.includes(name)) return `\${{ ${name} }} is not known yet when inputs are gathered`;
   if (root === 'item') return `\${{ ${name} }} has no value: this job has no array of items`;
-  if (root === 'matrix' && known.axes?.length === 0) return `\${{ ${name} }} has no value: this job has no matrix`;
+  if (root === 'matrix' && known.axes?.length === 0)
+    return `\${{ ${name} }} has no value: this job has no matrix`;
   const near = findNearMiss(name, known.item === 'none' ? names : [...names, 'item']);
   return `there is no value \${{ ${name} }}; ${near === undefined ? `there are ${names.join(', ')}` : `did you mean \${{ ${near} }}?`}`;
 }
@@ -104,18 +111,24 @@ export function itemsFormat(array: NonNullable<JobFile['array']>): 'lines' | 'js
 
 function templatedTexts(file: JobFile): TemplatedText[] {
   const { stdin } = file;
-  const at = (when: TemplatedText['when']) => (path: Path, text: string | undefined): TemplatedText[] =>
-    text === undefined ? [] : [{ path, text, when }];
+  const at =
+    (when: TemplatedText['when']) =>
+    (path: Path, text: string | undefined): TemplatedText[] =>
+      text === undefined ? [] : [{ path, text, when }];
   const [run, never] = [at('run'), at('never')];
   return [
     ...(file.command ?? []).flatMap((word, index) => run(['command', index], word)),
     ...run(['script'], file.script),
     ...Object.entries(file.env ?? {}).flatMap(([name, value]) => run(['env', name], value)),
     ...(typeof stdin === 'string' ? run(['stdin'], stdin) : []),
-    ...(typeof stdin === 'object' ? Object.entries(stdin).flatMap(([key, value]) => run(['stdin', key], value)) : []),
+    ...(typeof stdin === 'object'
+      ? Object.entries(stdin).flatMap(([key, value]) => run(['stdin', key], value))
+      : []),
     ...templatedInputs(file, at),
     ...(file.outputs ?? []).flatMap((output, index) =>
-      typeof output === 'string' ? run(['outputs', index], output) : run(['outputs', index, 'glob'], output.glob),
+      typeof output === 'string'
+        ? run(['outputs', index], output)
+        : run(['outputs', index, 'glob'], output.glob),
     ),
     ...Object.entries(file.labels ?? {}).flatMap(([name, value]) => never(['labels', name], value)),
     ...never(['array', 'fromFile'], file.array?.fromFile),

@@ -1,4 +1,17 @@
-import { Composer, type Document, isAlias, isCollection, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser, type YAMLError } from 'yaml';
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  type YAMLError,
+} from 'yaml';
 import { messageOf } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import { type Locator, locatorOf } from './positions.ts';
@@ -19,7 +32,10 @@ interface Complaint {
 /** One mistake of form makes the parser complain many times: so many lines are enough. */
 const SYNTAX_PROBLEMS_SHOWN = 5;
 
-export function readDocuments(text: string, file: string): { documents: TextDocument[]; problems: Problem[] } {
+export function readDocuments(
+  text: string,
+  file: string,
+): { documents: TextDocument[]; problems: Problem[] } {
   const lines = new LineCounter();
   const complaints: Complaint[] = [];
   const documents: TextDocument[] = [];
@@ -47,24 +63,41 @@ function composeWithin(text: string, lines: LineCounter, complaints: Complaint[]
     return [];
   };
   const parser = new Parser(lines.addNewLine);
-  const composer = new Composer({ lineCounter: lines, prettyErrors: false, logLevel: 'silent', version: '1.2', merge: false });
+  const composer = new Composer({
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'silent',
+    version: '1.2',
+    merge: false,
+  });
   const documents: Document[] = [];
   let words = 0;
   try {
     for (const word of new Lexer().lex(text)) {
       words += 1;
       if (words > LIMITS.tokens) {
-        return stop(parser.offset, `the file has more than ${LIMITS.tokens} words and marks; put a long list into a file of its own and name it in array.fromFile`);
+        return stop(
+          parser.offset,
+          `the file has more than ${LIMITS.tokens} words and marks; put a long list into a file of its own and name it in array.fromFile`,
+        );
       }
       for (const token of parser.next(word)) documents.push(...composer.next(token));
       // The document itself and the scalar under way are on the stack too.
-      if (parser.stack.length > LIMITS.depth + 2) return stop(parser.offset, `lists and maps are nested more than ${LIMITS.depth} deep`);
-      if (documents.length > LIMITS.documents) return stop(parser.offset, `the file has more than ${LIMITS.documents} documents; submit it in parts`);
+      if (parser.stack.length > LIMITS.depth + 2)
+        return stop(parser.offset, `lists and maps are nested more than ${LIMITS.depth} deep`);
+      if (documents.length > LIMITS.documents)
+        return stop(
+          parser.offset,
+          `the file has more than ${LIMITS.documents} documents; submit it in parts`,
+        );
     }
     for (const token of parser.end()) documents.push(...composer.next(token));
     documents.push(...composer.end());
   } catch (error) {
-    complaints.push({ offset: Math.min(parser.offset, text.length), message: `this is no YAML: ${messageOf(error)}` });
+    complaints.push({
+      offset: Math.min(parser.offset, text.length),
+      message: `this is no YAML: ${messageOf(error)}`,
+    });
   }
   return documents;
 }
@@ -84,7 +117,13 @@ function complainOfSyntax(document: Document, text: string, complaints: Complain
   }
   for (const warning of document.warnings) {
     const offset = warning.pos[0];
-    complaints.push({ offset, message: warning.code === 'TAG_RESOLVE_FAILED' ? 'tags (words that begin with "!") are not used in job files; put the text in quotes' : warning.message });
+    complaints.push({
+      offset,
+      message:
+        warning.code === 'TAG_RESOLVE_FAILED'
+          ? 'tags (words that begin with "!") are not used in job files; put the text in quotes'
+          : warning.message,
+    });
   }
   if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     complaints.push({ offset: 0, message: 'a job file is YAML 1.2; remove the line %YAML' });
@@ -100,9 +139,11 @@ function explainSyntax(error: YAMLError, text: string, lineStart: number): strin
     return `the key "${key ?? ''}" is given twice; remove one`;
   }
   if (error.code === 'TAB_AS_INDENT') return 'YAML is not indented by tabs; use spaces';
-  if (/[[{,]\s*[^"'\s]*\$\{\{/.test(line)) return `inside [ ] and { } a template must be in quotes: "\${{ … }}" (${error.message})`;
+  if (/[[{,]\s*[^"'\s]*\$\{\{/.test(line))
+    return `inside [ ] and { } a template must be in quotes: "\${{ … }}" (${error.message})`;
   if (error.code === 'BLOCK_AS_IMPLICIT_KEY') return 'a text that holds ": " must be in quotes';
-  if (error.code === 'BAD_SCALAR_START') return `a text that begins with "${text[error.pos[0]] ?? ''}" must be in quotes`;
+  if (error.code === 'BAD_SCALAR_START')
+    return `a text that begins with "${text[error.pos[0]] ?? ''}" must be in quotes`;
   return `this is no YAML: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
 }
 
@@ -123,17 +164,23 @@ function toPlain(document: Document, complaints: Complaint[]): unknown {
 function complainOfNodes(document: Document, complaints: Complaint[]): void {
   let aliases = 0;
   const above: Node[] = [];
-  const complain = (node: unknown, message: string): number => complaints.push({ offset: (node as Node | null)?.range?.[0] ?? 0, message });
+  const complain = (node: unknown, message: string): number =>
+    complaints.push({ offset: (node as Node | null)?.range?.[0] ?? 0, message });
   const visit = (node: unknown): void => {
     if (isAlias(node)) {
       aliases += 1;
       if (aliases > LIMITS.aliases) return;
       const target = node.resolve(document);
       if (target === undefined) complain(node, `there is no anchor &${node.source} before this alias`);
-      else if (above.includes(target)) complain(node, `the alias *${node.source} stands inside of what it stands for`);
+      else if (above.includes(target))
+        complain(node, `the alias *${node.source} stands inside of what it stands for`);
     } else if (isScalar(node)) {
       const digits = node.source;
-      if (typeof node.value === 'number' && !Number.isSafeInteger(node.value) && /^[-+]?\d+$/.test(digits ?? '')) {
+      if (
+        typeof node.value === 'number' &&
+        !Number.isSafeInteger(node.value) &&
+        /^[-+]?\d+$/.test(digits ?? '')
+      ) {
         complain(node, `the number ${digits ?? ''} has more digits than are kept; put it in quotes`);
       }
     } else if (isCollection(node)) {
@@ -144,8 +191,8 @@ function complainOfNodes(document: Document, complaints: Complaint[]): void {
     }
   };
   const visitPair = (key: unknown, value: unknown): void => {
-    if (isScalar(key)) return visit(value);
-    complain(key, 'a key must be a plain word; a template or a text with { } or [ ] must be in quotes');
+    if (isScalar(key)) visit(value);
+    else complain(key, 'a key must be a plain word; a template or a text with { } or [ ] must be in quotes');
   };
   visit(document.contents);
   if (aliases > LIMITS.aliases) {

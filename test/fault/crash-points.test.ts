@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Cluster } from '../helpers/cluster.ts';
+import { Cluster, QUICK } from '../helpers/cluster.ts';
 
 /**
  * A crash between each two steps of submit, dispatch, finish and commit. The process that passes the point dies by
@@ -32,6 +32,8 @@ const AGENT_POINTS = [
   'report.after-delete',
 ];
 const TASKS = 12;
+/** So that the first events after the restart are those of the job. */
+const NO_HEARTBEAT = { ...QUICK, heartbeat: 60_000, dead: 120_000 };
 
 async function judge(cluster: Cluster, job: string): Promise<void> {
   const view = await cluster.over(job);
@@ -43,8 +45,8 @@ async function judge(cluster: Cluster, job: string): Promise<void> {
 describe('a crash of the coordinator at', () => {
   for (const point of COORDINATOR_POINTS) {
     test(point, async () => {
-      await using cluster = await Cluster.create();
-      cluster.startAgent('a');
+      await using cluster = await Cluster.create(NO_HEARTBEAT);
+      await cluster.meetAgents('a');
       const doomed = await cluster.startCoordinator({ CLOBI_FAULT: point });
       const submitted = cluster.submit({
         command: ['sh', '-c', 'echo x > outputs/x'],

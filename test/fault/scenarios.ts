@@ -15,6 +15,8 @@ export interface Scenario {
 const GIVE_UP_MS = 8_000;
 /** Long enough that nobody is declared dead within a scenario. */
 const NEVER_DEAD = { ...QUICK, dead: 120_000 };
+/** So rarely that no heartbeat claims anything within a scenario. */
+const NO_HEARTBEAT = { ...QUICK, heartbeat: 60_000, dead: 120_000 };
 
 /** A task that waits for a file named after its attempt, and ends with the exit code written in it. */
 const byAttempt = (gates: string): string[] => [
@@ -82,7 +84,7 @@ function otherHasHadItsTime(): () => boolean {
 }
 
 const crashAtReceipt = (plant: string): Promise<Violation[]> =>
-  onStage(plant, QUICK, async ({ cluster, plant: env }) => {
+  onStage(plant, NO_HEARTBEAT, async ({ cluster, plant: env }) => {
     await cluster.startCoordinator(env);
     const doomed = cluster.startAgent('doomed', {
       slots: 1,
@@ -125,7 +127,7 @@ const crashAfterSegment = (plant: string): Promise<Violation[]> =>
 
 const crashBeforeSend = (plant: string): Promise<Violation[]> =>
   onStage(plant, QUICK, async ({ cluster, plant: env }) => {
-    cluster.startAgent('a', { slots: 1 });
+    await cluster.meetAgents('a');
     const doomed = await cluster.startCoordinator({ ...env, CLOBI_FAULT: 'dispatch.before-send' });
     const submitted = cluster.submit({ command: ['true'] });
     await doomed.exited;

@@ -96,6 +96,17 @@ export class Cluster {
     return agent;
   }
 
+  /** Agents that a coordinator has met; then that coordinator is killed, for another one to take its place. */
+  async meetAgents(...names: string[]): Promise<void> {
+    await this.startCoordinator();
+    for (const name of names) this.startAgent(name, { slots: 1 });
+    await waitFor('the agents are known', async () => {
+      const { agents } = await this.get<{ agents: unknown[] }>('/v1/agents');
+      return agents.length === names.length;
+    });
+    await this.coordinator?.kill();
+  }
+
   async endpoint(): Promise<{ url: string; pid: number } | undefined> {
     return readFile(join(this.home, 'coordinator', 'endpoint.json'), 'utf8').then(
       (text) => JSON.parse(text) as { url: string; pid: number },

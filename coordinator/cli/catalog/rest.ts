@@ -87,7 +87,7 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
     path: 'coordinator rebuild',
     summary: 'Make the database anew from what the store holds',
     details: 'For a lost or damaged database. Finished tasks keep their results; what was open is dispatched again, except under retry.lost: 0. The coordinator must not be running.',
-    options: [{ flags: '--take-over', help: 'though another coordinator holds this store' }],
+    options: [{ flags: '--force', help: 'though there is a database: it is put aside' }],
     examples: [['coordinator rebuild', 'after the database was lost'], ['coordinator rebuild --home /var/lib/clobi', 'somewhere else']],
     next: '"clobi coordinator start" then finishes what was open.',
     group: GROUPS.services,

@@ -1,4 +1,3 @@
-import { runAgent } from '../../../agent/main.ts';
 import type { Context } from '../context.ts';
 
 interface Options {
@@ -12,7 +11,8 @@ interface Options {
 }
 
 export async function run(context: Context, _args: readonly string[], options: Options): Promise<undefined> {
-  const { pool, name, slots, cpus, memory, gpus, label } = options;
+  const { runAgent } = await import('../../../agent/main.ts');
+  const { pool, name, slots, cpus, gpus, memory, label } = options;
   await runAgent({
     home: context.home,
     pool,

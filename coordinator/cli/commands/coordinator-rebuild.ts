@@ -1,22 +1,18 @@
-import { rebuildState } from '../../main.ts';
 import type { Context } from '../context.ts';
-import type { RecordView } from '../output/output.ts';
 import { formatCount } from '../output/text.ts';
 
-type Rebuilt = Awaited<ReturnType<typeof rebuildState>>;
-
-const rebuiltRecord: RecordView<Rebuilt> = {
-  name: ({ jobs }) => String(jobs),
-  fields: ({ jobs, tasks, open, lost }) => [
-    ['Jobs', formatCount(jobs)],
-    ['Tasks', formatCount(tasks)],
-    ['Dispatched again', formatCount(open)],
-    ['Lost', formatCount(lost)],
-  ],
-};
-
-export async function run(context: Context, _args: readonly string[], options: { takeOver?: boolean }): Promise<undefined> {
-  const rebuilt = await rebuildState({ home: context.home, takeOver: options.takeOver === true, logTo: 'nowhere' });
-  await context.output.record(rebuilt, rebuiltRecord);
-  context.output.note('The database is whole again. "clobi coordinator start" finishes what was open.');
+export async function run(context: Context, _args: readonly string[], options: { force?: boolean }): Promise<undefined> {
+  const { rebuildState } = await import('../../main.ts');
+  context.output.note(`Reading the store of ${context.home} …`);
+  const rebuilt = await rebuildState({ home: context.home, logTo: 'nowhere', force: options.force === true });
+  await context.output.record(rebuilt, {
+    name: (result) => String(result.jobs),
+    fields: (result) => [
+      ['Jobs', formatCount(result.jobs)],
+      ['Tasks', formatCount(result.tasks)],
+      ['To be run', formatCount(result.open)],
+      ['Lost', formatCount(result.lost)],
+    ],
+  });
+  context.output.note('"clobi coordinator start" finishes what is open.');
 }

@@ -1,4 +1,3 @@
-import { runCoordinator } from '../../main.ts';
 import type { Context } from '../context.ts';
 
 interface Options {
@@ -9,11 +8,12 @@ interface Options {
 }
 
 export async function run(context: Context, _args: readonly string[], options: Options): Promise<undefined> {
+  const { runCoordinator } = await import('../../main.ts');
   await runCoordinator({
     home: context.home,
     listen: options.listen,
     logLevel: options.logLevel,
-    ...(options.set !== undefined && { settings: options.set }),
+    settings: options.set ?? {},
     takeOver: options.takeOver === true,
   });
 }

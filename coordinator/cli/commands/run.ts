@@ -1,9 +1,8 @@
-import { resolve } from 'node:path';
-import { EXIT } from '../../../shared/errors.ts';
+import { basename, resolve } from 'node:path';
+import { ClobiError, EXIT } from '../../../shared/errors.ts';
 import type { Context } from '../context.ts';
 import { DETACHED, exitCodeOfJob, worstExitCode } from '../exit.ts';
-import { nameOfCommand } from '../inline.ts';
-import type { LoadedJob } from '../job-files.ts';
+import type { SourcedJob } from '../job-files.ts';
 import { type JobSourceOptions, loadJobs } from '../job-source.ts';
 import { type Chain, chooseRetries, openChain, retryChain } from '../local-run/chain.ts';
 import { chooseDirectory, contentKey, type LocalHome, openLocalHome } from '../local-run/home.ts';
@@ -27,7 +26,7 @@ interface Options extends JobSourceOptions {
 /** One call of `clobi run`, once everything is known. */
 interface LocalRun {
   context: Context;
-  jobs: LoadedJob[];
+  jobs: SourcedJob[];
   home: LocalHome;
   services: LocalServices;
   progress: Progress;
@@ -39,7 +38,7 @@ interface LocalRun {
 
 export async function run(context: Context, args: readonly string[], options: Options): Promise<number> {
   const jobs = await loadJobs(context, args, options);
-  const name = nameOfRun(context, args, options);
+  const name = nameOfRun(jobs, args);
   const files = context.afterDashes === undefined ? args : [];
   const directory = context.givenHome ?? chooseDirectory(name, { files, command: context.afterDashes, eachLine: options.eachLine });
   const home = await openLocalHome(directory, options.fresh === true);
@@ -54,7 +53,7 @@ export async function run(context: Context, args: readonly string[], options: Op
     return await runAll({ context, jobs, home, services, progress, results, saveLogs: options.logs, signal });
   } catch (error) {
     progress.stop();
-    if (services?.failed.aborted === true) throw services.failed.reason;
+    if (services?.failed.aborted === true) throw services.failed.reason as Error;
     if (!interrupts.signal.aborted) throw error;
     context.output.note('Stopping: what runs may finish. Ctrl-C again ends it now.');
     return DETACHED;
@@ -66,8 +65,16 @@ export async function run(context: Context, args: readonly string[], options: Op
   }
 }
 
-const nameOfRun = (context: Context, args: readonly string[], options: Options): string =>
-  options.name ?? nameOfCommand(context.afterDashes ?? args);
+/** The job's name when there is one, else that of the file. Names of jobs are names of directories in the results. */
+function nameOfRun(jobs: readonly SourcedJob[], files: readonly string[]): string {
+  const names = new Set(jobs.map((job) => job.name));
+  const twice = jobs.find((job, i) => jobs.findIndex((other) => other.name === job.name) !== i);
+  if (twice !== undefined) {
+    throw new ClobiError('USAGE', `Two jobs are named "${twice.name}", and their results would go to the same directory. Give each its own name, or run them one after the other.`);
+  }
+  const [only] = names;
+  return names.size === 1 && only !== undefined ? only : basename(files[0] ?? 'jobs').replace(/\.[A-Za-z0-9]+$/, '');
+}
 
 async function runAll(run: LocalRun): Promise<number> {
   const chains = await submitAll(run);

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { WATCH_PATIENCE_MS } from '../context.ts';
-import type { LoadedJob } from '../job-files.ts';
+import type { SourcedJob } from '../job-files.ts';
 import { type JobSourceOptions, loadJobs } from '../job-source.ts';
 import type { ListView } from '../output/output.ts';
 import { formatBytes } from '../../../shared/units-of-measure.ts';
@@ -36,7 +36,7 @@ export async function run(context: Context, args: readonly string[], options: Op
 }
 
 /** One key for each job of one call: a repetition after a lost answer gives the same job. */
-function keysFor(given: string | undefined): (job: LoadedJob) => string {
+function keysFor(given: string | undefined): (job: SourcedJob) => string {
   const own = randomUUID();
   return (job) => {
     const inFile = job.submission.spec.idempotencyKey;
@@ -55,7 +55,7 @@ async function printSubmitted(context: Context, submitted: readonly Submitted[])
   }
 }
 
-const plannedList: ListView<LoadedJob> = {
+const plannedList: ListView<SourcedJob> = {
   name: (job) => job.name,
   columns: [
     { title: 'NAME', text: (job) => job.name },

@@ -13,6 +13,8 @@ export type Format = (typeof FORMATS)[number];
 /** A list, whole or page by page. */
 export type Pages<Row> = readonly Row[] | AsyncIterable<readonly Row[]>;
 
+const isWhole = <Row>(pages: Pages<Row>): pages is readonly Row[] => Array.isArray(pages);
+
 export interface ListView<Row> {
   columns: readonly Column<Row>[];
   /** What `-o name` prints. */
@@ -61,7 +63,7 @@ export class Output {
   async list<Row>(pages: Pages<Row>, view: ListView<Row>): Promise<void> {
     const renderer = await this.#listRenderer(view);
     let count = 0;
-    for await (const rows of Array.isArray(pages) ? [pages as readonly Row[]] : pages) {
+    for await (const rows of isWhole(pages) ? [pages] : pages) {
       if (rows.length > 0) await this.write(await renderer.page(rows, count));
       count += rows.length;
     }

@@ -22,7 +22,10 @@ describe('loadConfig', () => {
     assert.equal(config.deadMs, 15_000);
     assert.equal(config.patienceMs, 120_000);
     assert.equal(config.notAfterMs, 7 * 86_400_000);
-    assert.deepEqual(config.pools.map(({ name, provider }) => [name, provider]), [['local', 'local']]);
+    assert.deepEqual(
+      config.pools.map(({ name, provider }) => [name, provider]),
+      [['local', 'local']],
+    );
     assert.equal(config.pools[0]?.unitsQueue, `local-queue:${home.path}/queues/clobi-local-units.sqlite`);
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.pools[0]));
   });
@@ -35,27 +38,41 @@ describe('loadConfig', () => {
       env: { CLOBI_LEASE: '40s', CLOBI_FLUSH: '60ms' },
       flags: { flush: 70, listen: undefined },
     });
-    assert.deepEqual([config.deadMs, config.leaseMs, config.flushMs, config.patienceMs], [20_000, 40_000, 70, null]);
+    assert.deepEqual(
+      [config.deadMs, config.leaseMs, config.flushMs, config.patienceMs],
+      [20_000, 40_000, 70, null],
+    );
     assert.equal(config.listen, '127.0.0.1:7475');
   });
 
   test('pools come from the file', async () => {
     await using home = await temporaryDirectory();
-    await writeFile(join(home.path, 'clobi.yaml'), 'ns: lab\npools:\n  big:\n    region: attic\n    labels: {disk: fast}\n  small:\n');
+    await writeFile(
+      join(home.path, 'clobi.yaml'),
+      'ns: lab\npools:\n  big:\n    region: attic\n    labels: {disk: fast}\n  small:\n',
+    );
     const [big, small] = loadConfig({ home: home.path }).pools;
     assert.deepEqual([big?.region, big?.labels, small?.name], ['attic', { disk: 'fast' }, 'small']);
     assert.match(big?.eventsQueue ?? '', /lab-big-events\.sqlite$/);
   });
 
   const wrong: [string, string, RegExp][] = [
-    ['a value out of bounds', 'heartbeat: 1ms', /heartbeat is "1ms"; it must be a time from 20 ms to 600000 ms/],
+    [
+      'a value out of bounds',
+      'heartbeat: 1ms',
+      /heartbeat is "1ms"; it must be a time from 20 ms to 600000 ms/,
+    ],
     ['no duration', 'dead: soon', /dead is "soon"; it must be a time/],
     ['a relation', 'heartbeat: 20s', /heartbeat \(20000 ms\) must be shorter than dead \(15000 ms\)/],
     ['an unknown setting', 'hartbeat: 2s', /Unknown setting "hartbeat"\. Known: .*heartbeat/],
     ['a public address', 'listen: 0.0.0.0:80', /listen is "0.0.0.0:80"; it must be a loopback address/],
     ['no pool', 'pools: {}', /at least one pool/],
     ['an unknown key of a pool', 'pools: {a: {size: 3}}', /pools\.a is \{"size":3\}/],
-    ['a pool of another provider', 'pools: {a: {provider: moon}}', /pools\.a\.provider is "moon": must be "local"/],
+    [
+      'a pool of another provider',
+      'pools: {a: {provider: moon}}',
+      /pools\.a\.provider is "moon": must be "local"/,
+    ],
     ['no settings at all', '- a', /must hold settings/],
     ['no YAML', 'a: [', /cannot be read/],
   ];

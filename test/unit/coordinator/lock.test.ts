@@ -35,7 +35,9 @@ describe('takeLock', () => {
 
   test('is free again once its holder was killed', async () => {
     await using home = await temporaryDirectory();
-    const child = spawn(process.execPath, ['--input-type=module', '-e', holder, home.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', holder, home.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await once(child.stdout, 'data');
     assert.throws(() => takeLock(home.path, 0), /in use by the coordinator with process id/);
     child.kill('SIGKILL');

@@ -24,7 +24,13 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'
 /** A coordinator in this process, stopped gracefully at the end of the block. */
 async function running(home: string, options: Partial<CoordinatorOptions> = {}): Promise<Running> {
   const stop = new AbortController();
-  const ended = runCoordinator({ home, listen: '127.0.0.1:0', logTo: 'nowhere', signal: stop.signal, ...options });
+  const ended = runCoordinator({
+    home,
+    listen: '127.0.0.1:0',
+    logTo: 'nowhere',
+    signal: stop.signal,
+    ...options,
+  });
   const outcome = ended.catch((error: unknown) => error);
   const file = join(home, 'coordinator', 'endpoint.json');
   await waitFor('the endpoint is known', () => existsSync(file));
@@ -34,8 +40,15 @@ async function running(home: string, options: Partial<CoordinatorOptions> = {}):
     url,
     ended: outcome,
     async call<T>(method: string, path: string, body?: unknown) {
-      const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-      const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const headers = {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      };
+      const response = await fetch(url + path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       return (await response.json()) as T;
     },
     async [Symbol.asyncDispose]() {
@@ -78,7 +91,9 @@ describe('runCoordinator', () => {
   test('refuses a second one on the same directory', async () => {
     await using home = await temporaryDirectory();
     await using coordinator = await running(home.path);
-    await assert.rejects(runCoordinator({ home: home.path, logTo: 'nowhere' }), (error) => isCode(error, 'LOCKED'));
+    await assert.rejects(runCoordinator({ home: home.path, logTo: 'nowhere' }), (error) =>
+      isCode(error, 'LOCKED'),
+    );
     assert.equal((await fetch(`${coordinator.url}/healthz`)).status, 200);
   });
 
@@ -95,9 +110,14 @@ describe('runCoordinator', () => {
     await using home = await temporaryDirectory();
     await using coordinator = await running(home.path, { settings: { epochCheck: 100 } });
     const store = await openStore(`file:${join(home.path, 'store')}`);
-    await store.put('coordinator/epoch.json', JSON.stringify({ epoch: 2, host: 'elsewhere', pid: 9, startedAt: 1, token: 'x' }));
+    await store.put(
+      'coordinator/epoch.json',
+      JSON.stringify({ epoch: 2, host: 'elsewhere', pid: 9, startedAt: 1, token: 'x' }),
+    );
     assert.ok(isCode(await coordinator.ended, 'STALE_EPOCH'));
-    await assert.rejects(runCoordinator({ home: home.path, logTo: 'nowhere' }), (error) => isCode(error, 'STALE_EPOCH'));
+    await assert.rejects(runCoordinator({ home: home.path, logTo: 'nowhere' }), (error) =>
+      isCode(error, 'STALE_EPOCH'),
+    );
     await using again = await running(home.path, { takeOver: true });
     assert.equal((await again.call<{ epoch: number }>('GET', '/v1/status')).epoch, 3);
   });
@@ -111,18 +131,32 @@ describe('rebuildState', () => {
       await using coordinator = await running(home.path);
       job = await submit(coordinator, specOf({ tasks: { kind: 'count', count: 2 } }));
       await endTask(home.path, 0);
-      await waitFor('one task is done', async () => (await coordinator.call<JobView>('GET', `/v1/jobs/${job}`)).counts.succeeded === 1);
-      await assert.rejects(rebuildState({ home: home.path, logTo: 'nowhere' }), (error) => isCode(error, 'LOCKED'));
+      await waitFor(
+        'one task is done',
+        async () => (await coordinator.call<JobView>('GET', `/v1/jobs/${job}`)).counts.succeeded === 1,
+      );
+      await assert.rejects(rebuildState({ home: home.path, logTo: 'nowhere' }), (error) =>
+        isCode(error, 'LOCKED'),
+      );
     }
     await assert.rejects(rebuildState({ home: home.path, logTo: 'nowhere' }), /Use --force/);
-    for (const suffix of ['', '-wal', '-shm']) rmSync(join(home.path, 'coordinator', `state.sqlite${suffix}`), { force: true });
+    for (const suffix of ['', '-wal', '-shm'])
+      rmSync(join(home.path, 'coordinator', `state.sqlite${suffix}`), { force: true });
     await assert.rejects(runCoordinator({ home: home.path, logTo: 'nowhere' }), /clobi coordinator rebuild/);
-    assert.deepEqual(await rebuildState({ home: home.path, logTo: 'nowhere' }), { jobs: 1, tasks: 2, open: 1, lost: 0 });
+    assert.deepEqual(await rebuildState({ home: home.path, logTo: 'nowhere' }), {
+      jobs: 1,
+      tasks: 2,
+      open: 1,
+      lost: 0,
+    });
     await using coordinator = await running(home.path);
     const view = await coordinator.call<JobView>('GET', `/v1/jobs/${job}`);
     assert.deepEqual([view.counts.succeeded, view.tasks], [1, 2]);
     await endTask(home.path, 1);
-    await waitFor('the other is done', async () => (await coordinator.call<JobView>('GET', `/v1/jobs/${job}`)).state === 'succeeded');
+    await waitFor(
+      'the other is done',
+      async () => (await coordinator.call<JobView>('GET', `/v1/jobs/${job}`)).state === 'succeeded',
+    );
     assert.equal((await coordinator.call<{ epoch: number }>('GET', '/v1/status')).epoch, 2);
   });
 
@@ -136,7 +170,9 @@ describe('rebuildState', () => {
       await events.send([JSON.stringify(agent.hello(1))]);
       const outcome = await waitFor('the task arrives', async () => {
         const deliveries = await units.receive({ max: 10, waitMs: 1000, leaseMs: 60_000 });
-        const unit = deliveries.map(({ body }) => bodyOf(body)).find(({ tasks }) => tasks.some((task) => task.index === index));
+        const unit = deliveries
+          .map(({ body }) => bodyOf(body))
+          .find(({ tasks }) => tasks.some((task) => task.index === index));
         return unit && agent.outcome(unit, index);
       });
       const segment = `segments/local/${agent.agent}/${agent.boot}/0000000001.ndjson`;

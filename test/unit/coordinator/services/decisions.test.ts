@@ -57,25 +57,50 @@ describe('dueCleanups', () => {
   const retention = { resultsMs: 1000, logsMs: 2000 };
   const day = 24 * 3600 * 1000;
 
-  test('nothing of a job that is not over', () => assert.deepEqual(dueCleanups({ endedAt: null }, { retention }, 10 * day), []));
-  test('nothing before its retention has passed', () => assert.deepEqual(dueCleanups({ endedAt: 0 }, { retention }, 1000), []));
+  test('nothing of a job that is not over', () =>
+    assert.deepEqual(dueCleanups({ endedAt: null }, { retention }, 10 * day), []));
+  test('nothing before its retention has passed', () =>
+    assert.deepEqual(dueCleanups({ endedAt: 0 }, { retention }, 1000), []));
   test('each kind when its own time has passed', () => {
     assert.deepEqual(dueCleanups({ endedAt: 0 }, { retention }, 1001), ['results']);
     assert.deepEqual(dueCleanups({ endedAt: 0 }, { retention }, 2001), ['results', 'logs']);
   });
   test('for ever means for ever; only runs that did not count go', () => {
-    assert.deepEqual(dueCleanups({ endedAt: 0 }, { retention: { resultsMs: null, logsMs: null } }, 10 * day), ['superseded']);
+    assert.deepEqual(
+      dueCleanups({ endedAt: 0 }, { retention: { resultsMs: null, logsMs: null } }, 10 * day),
+      ['superseded'],
+    );
   });
 });
 
 test('isNamed keeps the visible run and every run whose end counted', () => {
-  const attempt = (run: string, result: 'failed' | 'lost') => ({ run, result, attempt: '1.1', unit: 'u', pool: 'p', agent: null, reason: null, message: null, exitCode: null, signal: null, dispatchedAt: 0, startedAt: null, endedAt: null });
+  const attempt = (run: string, result: 'failed' | 'lost') => ({
+    run,
+    result,
+    attempt: '1.1',
+    unit: 'u',
+    pool: 'p',
+    agent: null,
+    reason: null,
+    message: null,
+    exitCode: null,
+    signal: null,
+    dispatchedAt: 0,
+    startedAt: null,
+    endedAt: null,
+  });
   const task = { run: '1.3-c', attempts: [attempt('1.1-a', 'failed'), attempt('1.2-b', 'lost')] };
-  assert.deepEqual(['1.1-a', '1.2-b', '1.3-c', '1.3-d'].map((run) => isNamed(task, run)), [true, false, true, false]);
+  assert.deepEqual(
+    ['1.1-a', '1.2-b', '1.3-c', '1.3-d'].map((run) => isNamed(task, run)),
+    [true, false, true, false],
+  );
 });
 
 test('canonicalJson gives equal values equal bytes, in ASCII', () => {
-  assert.equal(canonicalJson({ b: [1, { d: undefined, c: 'é😀' }], a: null }), '{"a":null,"b":[1,{"c":"\\u00e9\\ud83d\\ude00"}]}');
+  assert.equal(
+    canonicalJson({ b: [1, { d: undefined, c: 'é😀' }], a: null }),
+    '{"a":null,"b":[1,{"c":"\\u00e9\\ud83d\\ude00"}]}',
+  );
   assert.deepEqual(JSON.parse(canonicalJson({ c: 'é😀' })), { c: 'é😀' });
 });
 
@@ -86,7 +111,16 @@ test('parseBatch says why a message is none of ours', () => {
     assert.ok(typeof answer === 'string');
     return answer;
   };
-  const batch = { v: 1, ns: 'n', pool: 'p', agent: 'a', boot: 'b', seq: 0, sentAt: 0, events: [{ type: 'draining' }] };
+  const batch = {
+    v: 1,
+    ns: 'n',
+    pool: 'p',
+    agent: 'a',
+    boot: 'b',
+    seq: 0,
+    sentAt: 0,
+    events: [{ type: 'draining' }],
+  };
   assert.deepEqual(parseBatch(JSON.stringify(batch), at), batch);
   assert.match(whyNot('{'), /no JSON/);
   assert.match(whyNot('{}'), /^v: /);

@@ -7,7 +7,7 @@ import { closePools, openPools } from '../../../../coordinator/services/pools.ts
 import { stateFile } from '../../../../coordinator/services/rebuild.ts';
 import { Signals } from '../../../../coordinator/services/signals.ts';
 import { openState } from '../../../../coordinator/state/open.ts';
-import type { AgentId, BootId, JobId, PoolName, RunId, UnitId } from '../../../../shared/ids.ts';
+import type { AgentId, BootId, PoolName, RunId, UnitId } from '../../../../shared/ids.ts';
 import { jobSpecSchema, type JobSpec } from '../../../../shared/job-spec.ts';
 import { silentLogger } from '../../../../shared/log.ts';
 import { coordinatorDirectory, queuesDirectory, storeDirectory } from '../../../../shared/paths.ts';
@@ -26,7 +26,8 @@ export interface Rig extends AsyncDisposable {
 
 export async function makeRig(settings: RawSettings = {}): Promise<Rig> {
   const home = await temporaryDirectory();
-  for (const path of [coordinatorDirectory(home.path), queuesDirectory(home.path), storeDirectory(home.path)]) mkdirSync(path, { recursive: true });
+  for (const path of [coordinatorDirectory(home.path), queuesDirectory(home.path), storeDirectory(home.path)])
+    mkdirSync(path, { recursive: true });
   const config = loadConfig({ home: home.path, flags: settings });
   const state = openState(stateFile(home.path));
   state.setEpoch(1);
@@ -34,7 +35,14 @@ export async function makeRig(settings: RawSettings = {}): Promise<Rig> {
   const pools = await openPools(config, store);
   const clock = { ms: Date.now() };
   const context: Context = {
-    config, state, store, pools, log: silentLogger, signals: new Signals(), metrics: new Metrics(), clock: { now: () => clock.ms },
+    config,
+    state,
+    store,
+    pools,
+    log: silentLogger,
+    signals: new Signals(),
+    metrics: new Metrics(),
+    clock: { now: () => clock.ms },
   };
   return {
     context,
@@ -50,8 +58,17 @@ export async function makeRig(settings: RawSettings = {}): Promise<Rig> {
 
 export function specOf(spec: Partial<z.input<typeof jobSpecSchema>> = {}): JobSpec {
   return jobSpecSchema.parse({
-    v: 1, name: 'test', owner: 'tester', command: ['true'], script: null, tasks: { kind: 'count', count: 1 },
-    resources: {}, timeout: {}, retry: { backoff: { initialMs: 10, factor: 2, maxMs: 100 } }, placement: {}, retention: {},
+    v: 1,
+    name: 'test',
+    owner: 'tester',
+    command: ['true'],
+    script: null,
+    tasks: { kind: 'count', count: 1 },
+    resources: {},
+    timeout: {},
+    retry: { backoff: { initialMs: 10, factor: 2, maxMs: 100 } },
+    placement: {},
+    retention: {},
     ...spec,
   });
 }
@@ -69,12 +86,33 @@ export class FakeAgent {
 
   batch(...events: AgentEvent[]): EventBatch {
     this.#seq += 1;
-    return { v: 1, ns: 'clobi', pool: 'local' as PoolName, agent: this.agent, boot: this.boot, seq: this.#seq, sentAt: 0, events };
+    return {
+      v: 1,
+      ns: 'clobi',
+      pool: 'local' as PoolName,
+      agent: this.agent,
+      boot: this.boot,
+      seq: this.#seq,
+      sentAt: 0,
+      events,
+    };
   }
 
   hello(slots = 2): EventBatch {
     const capacity = { slots, cpus: slots, memoryBytes: 2 ** 33, gpus: 0 };
-    return this.batch({ type: 'hello', host: 'h', pid: 1, arch: 'x64', version: '0', capacity, labels: {}, isolation: 'none' }, this.heartbeatEvent([]));
+    return this.batch(
+      {
+        type: 'hello',
+        host: 'h',
+        pid: 1,
+        arch: 'x64',
+        version: '0',
+        capacity,
+        labels: {},
+        isolation: 'none',
+      },
+      this.heartbeatEvent([]),
+    );
   }
 
   heartbeat(claims: readonly UnitId[]): EventBatch {
@@ -88,9 +126,24 @@ export class FakeAgent {
   outcome(unit: UnitBody, index: number, change: Partial<Outcome> = {}): Outcome {
     const task = unit.tasks.find((one) => one.index === index)!;
     return {
-      job: unit.job, index, attempt: task.attempt, run: `${task.attempt}-abc` as RunId, unit: unit.unit,
-      agent: this.agent, boot: this.boot, result: 'succeeded', reason: null, exitCode: 0, signal: null, message: null,
-      startedAt: 1, endedAt: 2, outputs: [], stdout: { bytes: 2, inline: 'hi' }, stderr: { bytes: 0, inline: '' }, ...change,
+      job: unit.job,
+      index,
+      attempt: task.attempt,
+      run: `${task.attempt}-abc` as RunId,
+      unit: unit.unit,
+      agent: this.agent,
+      boot: this.boot,
+      result: 'succeeded',
+      reason: null,
+      exitCode: 0,
+      signal: null,
+      message: null,
+      startedAt: 1,
+      endedAt: 2,
+      outputs: [],
+      stdout: { bytes: 2, inline: 'hi' },
+      stderr: { bytes: 0, inline: '' },
+      ...change,
     };
   }
 }
@@ -103,5 +156,3 @@ export async function takeUnits(pool: Pool): Promise<UnitBody[]> {
   const deliveries = await pool.units.receive({ max: 100, waitMs: 0, leaseMs: 60_000 });
   return deliveries.map(({ body }) => bodyOf(body));
 }
-
-export type { JobId };

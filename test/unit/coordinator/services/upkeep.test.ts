@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
 import { Collector } from '../../../../coordinator/services/collector.ts';
 import { Exporter } from '../../../../coordinator/services/exporter.ts';
 import { Janitor } from '../../../../coordinator/services/janitor.ts';
 import { Deadlines } from '../../../../coordinator/services/deadlines.ts';
+import { maxUnitTasks } from '../../../../coordinator/services/plan.ts';
 import { Submitter } from '../../../../coordinator/services/submitter.ts';
 import { UpstreamInputs } from '../../../../coordinator/services/upstream-inputs.ts';
 import type { JobId } from '../../../../shared/ids.ts';
 import type { JobSpec } from '../../../../shared/job-spec.ts';
 import type { Outcome } from '../../../../shared/wire/event.ts';
+import { newKeyPair, signerOf } from '../../../../shared/wire/signature.ts';
+import { MAX_UNIT_BYTES } from '../../../../shared/wire/unit.ts';
 import { FakeAgent, makeRig, type Rig, specOf } from './rig.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -20,27 +24,46 @@ async function runJob(rig: Rig, spec: JobSpec, outputs: readonly string[]): Prom
   const { job } = await new Submitter(context).submit({ spec });
   const agent = new FakeAgent('a', `boot-${job}`);
   const collector = new Collector(context, rig.pool);
-  const units = state.createUnits({ job, pool: 'local', sizes: [spec.tasks.count], now: clock.now(), notAfter: clock.now() + DAY_MS });
-  state.markSent(units.map(({ unit }) => unit), clock.now());
+  const units = state.createUnits({
+    job,
+    pool: 'local',
+    sizes: [spec.tasks.count],
+    now: clock.now(),
+    notAfter: clock.now() + DAY_MS,
+  });
+  state.markSent(
+    units.map(({ unit }) => unit),
+    clock.now(),
+  );
   const outcomes: Outcome[] = [];
   for (const { index } of units.flatMap(({ tasks }) => tasks)) {
     const run = `1.1-run${String(index)}`;
-    const named = outputs.map((path) => ({ path, key: `results/${job}/${String(index)}/${run}/${path}`, sizeBytes: 1, sha256: 'a'.repeat(64) }));
+    const named = outputs.map((path) => ({
+      path,
+      key: `results/${job}/${String(index)}/${run}/${path}`,
+      sizeBytes: 1,
+      sha256: 'a'.repeat(64),
+    }));
     for (const { key } of named) await store.put(key, 'x');
-    outcomes.push(agent.outcome(
-      { unit: units[0]!.unit, job, tasks: [{ index, attempt: '1.1' }] } as never,
-      index,
-      { run: run as never, outputs: named },
-    ));
+    outcomes.push(
+      agent.outcome({ unit: units[0]!.unit, job, tasks: [{ index, attempt: '1.1' }] } as never, index, {
+        run: run as never,
+        outputs: named,
+      }),
+    );
   }
-  await collector.apply([agent.hello(), agent.batch({ type: 'outcome', segment: `segments/local/a/boot-${job}/0000000001.ndjson`, outcomes })]);
+  await collector.apply([
+    agent.hello(),
+    agent.batch({ type: 'outcome', segment: `segments/local/a/boot-${job}/0000000001.ndjson`, outcomes }),
+  ]);
   const exporter = new Exporter(context);
   while (await exporter.runOnce());
   assert.equal(state.job(job)?.state, 'succeeded');
   return job;
 }
 
-const keysBelow = async (rig: Rig, prefix: string): Promise<string[]> => (await rig.context.store.list(prefix)).map(({ key }) => key);
+const keysBelow = async (rig: Rig, prefix: string): Promise<string[]> =>
+  (await rig.context.store.list(prefix)).map(({ key }) => key);
 
 describe('Janitor', () => {
   test('keeps what a committed outcome names until its retention has passed, then removes it', async () => {
@@ -73,7 +96,9 @@ describe('Janitor', () => {
 
   test('touches nothing of a job that is not over', async () => {
     await using rig = await makeRig();
-    const { job } = await new Submitter(rig.context).submit({ spec: specOf({ retention: { resultsMs: 1, logsMs: 1 } }) });
+    const { job } = await new Submitter(rig.context).submit({
+      spec: specOf({ retention: { resultsMs: 1, logsMs: 1 } }),
+    });
     await rig.context.store.put(`results/${job}/0/1.1-a/out`, 'x');
     rig.clock.ms += 10 * DAY_MS;
     await new Janitor(rig.context).runOnce();
@@ -100,8 +125,41 @@ describe('UpstreamInputs', () => {
     const job = await runJob(rig, specOf({ tasks: two }), ['a.txt', 'b.bin']);
     const upstreamInputs = [{ job, glob: '*.txt', to: 'in' }];
     const of = (by: 'tasks' | 'job', index: number) =>
-      new UpstreamInputs(rig.context.state).of('x' as JobId, index, specOf({ tasks: two, upstreamInputs, depends: [{ job, after: 'success', by }] }));
-    assert.deepEqual(of('tasks', 1).map(({ to, key }) => [to, key]), [['in/a.txt', `results/${job}/1/1.1-run1/a.txt`]]);
-    assert.deepEqual(of('job', 1).map(({ to }) => to), ['in/0/a.txt', 'in/1/a.txt']);
+      new UpstreamInputs(rig.context.state).of(
+        'x' as JobId,
+        index,
+        specOf({ tasks: two, upstreamInputs, depends: [{ job, after: 'success', by }] }),
+      );
+    assert.deepEqual(
+      of('tasks', 1).map(({ to, key }) => [to, key]),
+      [['in/a.txt', `results/${job}/1/1.1-run1/a.txt`]],
+    );
+    assert.deepEqual(
+      of('job', 1).map(({ to }) => to),
+      ['in/0/a.txt', 'in/1/a.txt'],
+    );
   });
+});
+
+test('as many tasks as planned for a unit fit its message, with the largest numbers and parameters', async () => {
+  await using rig = await makeRig();
+  const { state } = rig.context;
+  const builder = new UnitBuilder(rig.context, signerOf(newKeyPair().privateKey));
+  const long = 'x'.repeat(15_000);
+  for (const [spec, items] of [
+    [specOf({ tasks: { kind: 'count', count: 10_000_000 }, description: long }), undefined],
+    [
+      specOf({ tasks: { kind: 'items', count: 400 }, description: long }),
+      Array.from({ length: 400 }, (_, at) => ({ item: `${String(at)} ${long}` })),
+    ],
+  ] as const) {
+    const { job } = await new Submitter(rig.context).submit({ spec, ...(items && { items: [...items] }) });
+    const [row] = state.createUnits({ job, pool: 'local', sizes: [maxUnitTasks(spec)], now: 0, notAfter: 1 });
+    const far = row!.tasks.map(({ index }) => ({
+      index: spec.tasks.kind === 'count' ? index + 9_999_000 : index,
+      attempt: 1000,
+    }));
+    assert.ok(far.length > 100);
+    assert.ok(builder.build({ ...row!, tasks: far }).message.length <= MAX_UNIT_BYTES);
+  }
 });
