@@ -1,4 +1,4 @@
-import { ClobiError, EXIT, type ExitCode, isCode, messageOf } from '../../shared/errors.ts';
+import { ClobiError, EXIT, type ExitCode, messageOf } from '../../shared/errors.ts';
 import type { JobState } from '../../shared/task-state.ts';
 import type { Output } from './output/output.ts';
 
@@ -46,7 +46,8 @@ export function reportFailure(error: unknown, output: Output): number {
   if (error instanceof Exit) return error.exitCode;
   if (isBrokenPipe(error)) return EXIT.ok;
   if (error instanceof ClobiError) {
-    if (isCode(error, 'INVALID_JOB') && Array.isArray(error.context['problems'])) output.streams.stderr.write(`${error.message}\n`);
+    // Each problem of a job file begins with its place, as compilers print theirs, so that editors can jump there.
+    if (Array.isArray(error.context['problems'])) output.plain(error.message);
     else output.error(error.message);
     if (error.code === 'INTERNAL' && process.env['CLOBI_DEBUG'] === '1') output.error(String(error.stack));
     return error.kind.exitCode;

@@ -117,7 +117,7 @@ function applyOutcomes(w: Work, event: Extract<AgentEvent, { type: 'outcome' }>,
 /** R7: a `returned` is remembered, never dropped; the void follows when no live boot claims the unit. */
 function applyReturned(w: Work, event: Extract<AgentEvent, { type: 'returned' }>, { boot }: From): void {
   const unit = unitById(w.s, event.unit);
-  if (unit === undefined || !remembersReturn(unit.claims)) return;
+  if (unit === undefined || !remembersReturn()) return;
   hearOfUnit(w.s, unit);
   unit.returned = true;
   if (event.receiveCount === 1 && unit.freeBoot === null) {

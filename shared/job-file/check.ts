@@ -1,6 +1,6 @@
 import { explainIssues, type Explainer } from './explain.ts';
 import { checkNumberForms } from './number-rules.ts';
-import type { Finding } from './problems.ts';
+import { type Finding, findNearMiss } from './problems.ts';
 import { checkFields } from './rules.ts';
 import { checkTasks } from './task-rules.ts';
 import { checkTemplates } from './template-rules.ts';
@@ -17,7 +17,7 @@ export interface CheckedFile {
 
 export function checkFile(explainer: Explainer): CheckedFile {
   const { raw } = explainer;
-  const given = new Set(isMap(raw) ? Object.keys(raw) : []);
+  const given = new Set(isMap(raw) ? Object.keys(raw).flatMap(meantKeys) : []);
   // An empty text means: no message of our own in the schema; explainIssues then makes one that knows the place.
   const parsed = jobFileSchema.safeParse(raw, { error: () => '' });
   const value = parsed.success ? parsed.data : keepWhatIsRight(raw, parsed.error.issues);
@@ -28,13 +28,42 @@ export function checkFile(explainer: Explainer): CheckedFile {
   return { value, given, findings };
 }
 
+/** A misspelt key counts as the one that was meant: that one is not missing too. */
+const meantKeys = (key: string): string[] => {
+  const known = Object.keys(jobFileSchema.shape);
+  const near = known.includes(key) ? undefined : findNearMiss(key, known);
+  return near === undefined ? [key] : [key, near];
+};
+
+/** Lists whose elements are checked one by one, also beside wrong ones. */
+const LISTS = ['inputs', 'outputs'] as const;
+
 function keepWhatIsRight(raw: unknown, issues: readonly { path: PropertyKey[] }[]): JobFile {
+  if (!isMap(raw)) return { apiVersion: 'clobi/v1' };
   const wrong = new Set(issues.map(({ path }) => path[0]));
-  const right = isMap(raw)
-    ? Object.entries(raw).filter(([key]) => !wrong.has(key) && Object.hasOwn(jobFileSchema.shape, key))
-    : [];
+  const right = Object.entries(raw).filter(
+    ([key]) => !wrong.has(key) && Object.hasOwn(jobFileSchema.shape, key),
+  );
   const again = jobFileSchema.safeParse({ ...Object.fromEntries(right), apiVersion: 'clobi/v1' });
-  return again.success ? again.data : { apiVersion: 'clobi/v1' };
+  const value: JobFile = again.success ? again.data : { apiVersion: 'clobi/v1' };
+  for (const key of LISTS) {
+    const list = raw[key];
+    if (wrong.has(key) && Array.isArray(list)) Object.assign(value, { [key]: withHoles(list, key, issues) });
+  }
+  return value;
+}
+
+/** The list without its wrong elements; the others keep their places, and `flatMap` passes over holes. */
+function withHoles(
+  list: readonly unknown[],
+  key: string,
+  issues: readonly { path: PropertyKey[] }[],
+): unknown[] {
+  const wrong = new Set(issues.filter(({ path }) => path[0] === key).map(({ path }) => path[1]));
+  const kept: unknown[] = new Array(list.length);
+  if (wrong.has(undefined)) return [];
+  for (const [index, element] of list.entries()) if (!wrong.has(index)) kept[index] = element;
+  return kept;
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> =>

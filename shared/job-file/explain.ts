@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { valueAt } from './interpolate.ts';
 import { knownKeysAt } from './json-schema.ts';
-import { type Finding, formatPath, show, suggest } from './problems.ts';
+import { type Finding, findNearMiss, formatPath, show, suggest } from './problems.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -14,7 +14,18 @@ export interface Explainer {
 }
 
 export const explainIssues = (issues: readonly Issue[], explainer: Explainer): Finding[] =>
-  issues.flatMap((issue) => explainIssue(issue, [], explainer));
+  withoutEchoes(issues, []).flatMap((issue) => explainIssue(issue, [], explainer));
+
+/** A misspelt key makes two issues, one unknown and one missing: the first says it all. */
+function withoutEchoes(issues: readonly Issue[], above: Path): Issue[] {
+  const meant = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const known = knownKeysAt([...above, ...issue.path]);
+    for (const key of issue.keys) meant.add(formatPath([...issue.path, findNearMiss(key, known) ?? key]));
+  }
+  return issues.filter((issue) => issue.code === 'unrecognized_keys' || !meant.has(formatPath(issue.path)));
+}
 
 function explainIssue(issue: Issue, above: Path, explainer: Explainer): Finding[] {
   const path = [...above, ...issue.path];
@@ -30,10 +41,11 @@ function explainIssue(issue: Issue, above: Path, explainer: Explainer): Finding[
   return [{ path, message: `${label(path)}${explainValue(issue, path, explainer)}` }];
 }
 
+const MERGE_KEY = 'merge keys are not read, write the values out';
+
 function unknownKey(path: Path, key: string): Finding {
   const place = path.length === 0 ? '' : ` in ${formatPath(path)}`;
-  const hint =
-    key === '<<' ? '; merge keys are not read, write the values out' : suggest(key, knownKeysAt(path));
+  const hint = key === '<<' ? `; ${MERGE_KEY}` : suggest(key, knownKeysAt(path));
   return { path: [...path, key], at: 'key', message: `unknown key "${key}"${place}${hint}` };
 }
 
@@ -42,7 +54,12 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, explainer
   const value = valueAt(explainer.raw, path.map(String));
   const fitting = issue.errors.filter((branch) => !branch.some((inner) => isOfOtherForm(inner, value)));
   const [best] = fitting.toSorted((a, b) => a.length - b.length);
-  if (best !== undefined) return best.flatMap((inner) => explainIssue(inner, path, explainer));
+  if (best !== undefined) {
+    const unknown = best.filter((inner) => inner.code === 'unrecognized_keys');
+    // Which of several kinds of map was meant cannot be told from what is missing in one of them.
+    const telling = fitting.length > 1 && unknown.length > 0 ? unknown : withoutEchoes(best, path);
+    return telling.flatMap((inner) => explainIssue(inner, path, explainer));
+  }
   const [first] = issue.errors.flat();
   if (value === undefined || value === null || (issue.message === '' && first === undefined)) {
     return [{ path, message: `${label(path)}${nothingThere(value)}` }];
@@ -61,6 +78,7 @@ function isOfOtherForm(issue: Issue, value: unknown): boolean {
 
 function explainValue(issue: Issue, path: Path, explainer: Explainer): string {
   const value = valueAt(explainer.raw, path.map(String));
+  if (path.at(-1) === '<<') return MERGE_KEY;
   if (value === undefined || value === null) return nothingThere(value, issue.message);
   if (issue.message !== '') return fillSource(issue.message, path, explainer);
   if (issue.code === 'invalid_type') return wrongType(issue.expected, value, explainer.sourceOf(path));

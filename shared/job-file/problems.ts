@@ -51,6 +51,9 @@ export function problemsError(problems: readonly Problem[]): ClobiError {
 /** The known word that was probably meant; undefined when none is near. */
 export function findNearMiss(word: string, known: readonly string[]): string | undefined {
   const wanted = simplify(word);
+  // Letters in the wrong order are the commonest slip, and count as two.
+  const swapped = known.find((candidate) => sortLetters(simplify(candidate)) === sortLetters(wanted));
+  if (swapped !== undefined) return swapped;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known) {
@@ -89,4 +92,5 @@ const simplify = (word: string): string =>
     .slice(0, 80)
     .toLowerCase()
     .replaceAll(/[-_\s]/g, '');
+const sortLetters = (word: string): string => Array.from(word).sort().join('');
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

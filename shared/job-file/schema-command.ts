@@ -14,9 +14,15 @@ export const command = z
   .meta({ examples: [['gzip', '-9', '${{ item }}']] });
 
 export const shell = z
-  .union([filledText, z.array(filledText).min(1, 'must name a program')], {
-    error: 'must be a name such as bash, or a list such as ["/bin/bash", "-euo", "pipefail"]',
-  })
+  .union(
+    [
+      z.string().regex(/^\S+$/, 'must be one word; with arguments write a list: ["/bin/bash", "-x"]'),
+      z.array(filledText).min(1, 'must name a program'),
+    ],
+    {
+      error: 'must be a name such as bash, or a list such as ["/bin/bash", "-euo", "pipefail"]',
+    },
+  )
   .describe(
     'What runs `script`: a name, or a program with its arguments, which gets the script as a file. Default: /bin/sh -eu.',
   )

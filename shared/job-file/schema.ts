@@ -13,7 +13,7 @@ import { array, matrix } from './schema-tasks.ts';
 export const jobFileSchema = z
   .strictObject({
     apiVersion: z.literal('clobi/v1', 'must be clobi/v1').describe('The version of this form of file.'),
-    kind: z.literal('Job', 'must be Job').optional(),
+    kind: z.literal('Job', 'must be Job').optional().describe('The only kind there is.'),
     name: jobName.optional().describe('Default: the name of the file.'),
     description: z.string().max(10_000).optional().describe('For people.'),
     labels: labelMap.optional().describe('For finding jobs again.'),
@@ -48,7 +48,7 @@ export const jobFileSchema = z
       .describe(
         'Files that are kept when a task ends, as globs inside the work directory. May hold templates.',
       ),
-    resources: resources.optional(),
+    resources: resources.optional().describe('What one task needs.'),
     timeout: timeout.optional(),
     retry: retry.optional(),
     maxParallel: z.int().min(1).optional().describe('At most so many tasks at a time.'),

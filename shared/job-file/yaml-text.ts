@@ -140,7 +140,7 @@ function explainSyntax(error: YAMLError, text: string, lineStart: number): strin
   }
   if (error.code === 'TAB_AS_INDENT') return 'YAML is not indented by tabs; use spaces';
   if (/[[{,]\s*[^"'\s]*\$\{\{/.test(line))
-    return `inside [ ] and { } a template must be in quotes: "\${{ … }}" (${error.message})`;
+    return `inside [ ] and { } a template must be in quotes: "\${{ … }}"`;
   if (error.code === 'BLOCK_AS_IMPLICIT_KEY') return 'a text that holds ": " must be in quotes';
   if (error.code === 'BAD_SCALAR_START')
     return `a text that begins with "${text[error.pos[0]] ?? ''}" must be in quotes`;

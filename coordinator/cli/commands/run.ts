@@ -1,17 +1,17 @@
 import { basename, resolve } from 'node:path';
-import { ClobiError, EXIT } from '../../../shared/errors.ts';
+import { ClobiError } from '../../../shared/errors.ts';
 import type { Context } from '../context.ts';
-import { DETACHED, exitCodeOfJob, worstExitCode } from '../exit.ts';
+import { DETACHED, isJobOver } from '../exit.ts';
 import type { SourcedJob } from '../job-files.ts';
 import { type JobSourceOptions, loadJobs } from '../job-source.ts';
 import { type Chain, chooseRetries, openChain, retryChain } from '../local-run/chain.ts';
 import { chooseDirectory, contentKey, type LocalHome, openLocalHome } from '../local-run/home.ts';
+import { finishRun } from '../local-run/finish.ts';
 import { watchInterrupts } from '../local-run/interrupts.ts';
-import { saveResults } from '../local-run/results.ts';
 import { type LocalServices, startServices } from '../local-run/services.ts';
-import type { ListView } from '../output/output.ts';
 import { openProgress, type Progress } from '../output/progress.ts';
-import { formatCount, plural } from '../output/text.ts';
+import { plural } from '../output/text.ts';
+import { jobPages } from '../paging.ts';
 import { submitJobs } from '../submit.ts';
 import { describeCounts } from '../views.ts';
 import { followJobs } from '../watch.ts';
@@ -86,7 +86,7 @@ async function runAll(run: LocalRun): Promise<number> {
     await followChains(run, chains);
     if (chooseRetries(chains).length === 0) break;
   }
-  return finish(run, chains);
+  return finishRun(chains, { ...run, client: run.services.client });
 }
 
 async function submitAll(run: LocalRun): Promise<Chain[]> {
@@ -103,7 +103,20 @@ async function submitAll(run: LocalRun): Promise<Chain[]> {
     if (!one.created) run.progress.say(`${one.name} goes on where it was: tasks ${describeCounts(chain.view)}.`);
     chains.push(chain);
   }
+  await cancelForgotten(run, chains);
   return chains;
+}
+
+/** What an earlier call left open and this one does not ask for, because the file has changed or all begins anew. */
+async function cancelForgotten(run: LocalRun, chains: readonly Chain[]): Promise<void> {
+  const wanted = new Set(chains.flatMap((chain) => chain.jobs));
+  const { client } = run.services;
+  for await (const page of jobPages(client, {})) {
+    for (const job of page.filter(({ id, state }) => !wanted.has(id) && !isJobOver(state))) {
+      await client.post(`/v1/jobs/${job.id}/cancel`, { reason: 'a later "clobi run" took its place' }, true);
+      run.progress.say(`${job.name} of an earlier run was still open; it is cancelled.`);
+    }
+  }
 }
 
 async function followChains(run: LocalRun, chains: readonly Chain[]): Promise<void> {
@@ -113,58 +126,3 @@ async function followChains(run: LocalRun, chains: readonly Chain[]): Promise<vo
   );
   for (const [i, chain] of chains.entries()) chain.view = views[i] ?? chain.view;
 }
-
-async function finish(run: LocalRun, chains: readonly Chain[]): Promise<number> {
-  const { output } = run.context;
-  const failures: { path: string; why: string }[] = [];
-  for (const chain of chains) {
-    failures.push(...(await saveResults(chain, { client: run.services.client, directory: run.results, logs: run.saveLogs, progress: run.progress, signal: run.signal })));
-  }
-  run.signal.throwIfAborted();
-  run.progress.stop();
-  for (const failure of failures.slice(0, 20)) output.error(`${failure.path}: ${failure.why}`);
-  await output.list(chains.map((chain) => summaryOf(chain, run.results)), summaryList);
-  sayNext(run, chains);
-  const code = worstExitCode(chains.map((chain) => exitCodeOfJob(chain.view.state) ?? EXIT.failed));
-  return code === EXIT.ok && failures.length > 0 ? EXIT.failed : code;
-}
-
-function sayNext(run: LocalRun, chains: readonly Chain[]): void {
-  const { output } = run.context;
-  output.note(`Results are in ${run.results}.`);
-  if (chains.every((chain) => chain.view.state === 'succeeded')) return;
-  output.note(`Not everything succeeded. The same command runs again only what did not; --fresh begins anew.`);
-}
-
-interface Summary {
-  job: string;
-  name: string;
-  state: string;
-  tasks: number;
-  succeeded: number;
-  failed: number;
-  results: string;
-}
-
-const summaryOf = (chain: Chain, results: string): Summary => ({
-  job: chain.view.id,
-  name: chain.name,
-  state: chain.view.state,
-  tasks: chain.view.tasks,
-  succeeded: chain.view.counts.succeeded,
-  failed: chain.view.counts.failed + chain.view.counts.lost,
-  results: resolve(results, chain.name),
-});
-
-const summaryList: ListView<Summary> = {
-  name: (summary) => summary.job,
-  columns: [
-    { title: 'JOB', text: (summary) => summary.job },
-    { title: 'NAME', text: (summary) => summary.name },
-    { title: 'STATE', text: (summary) => summary.state, colour: (summary, colours) => (summary.state === 'succeeded' ? colours.green : colours.red) },
-    { title: 'TASKS', text: (summary) => formatCount(summary.tasks), align: 'right' },
-    { title: 'SUCCEEDED', text: (summary) => formatCount(summary.succeeded), align: 'right' },
-    { title: 'FAILED', text: (summary) => formatCount(summary.failed), align: 'right' },
-    { title: 'RESULTS', text: (summary) => summary.results, wide: true },
-  ],
-};

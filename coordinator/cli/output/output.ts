@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { escapeCell, safeJson } from './escape.ts';
+import { escapeCell, escapeLines, safeJson } from './escape.ts';
 import { renderFields, Table, type Column } from './table.ts';
 import { type Colours, coloursFor } from './terminal.ts';
 
@@ -98,10 +98,13 @@ export class Output {
     if (!this.quiet) this.streams.stderr.write(`${this.noteColours.yellow('warning:')} ${escapeCell(text)}\n`);
   }
 
-  /** Lines stay lines: problems of a job file come many at a time. */
   error(text: string): void {
-    const lines = text.split('\n').map(escapeCell).join('\n');
-    this.streams.stderr.write(`${this.noteColours.red('clobi:')} ${lines}\n`);
+    this.streams.stderr.write(`${this.noteColours.red('clobi:')} ${escapeLines(text)}\n`);
+  }
+
+  /** An error that is a list of lines with their own beginnings. */
+  plain(text: string): void {
+    this.streams.stderr.write(`${escapeLines(text)}\n`);
   }
 
   async #document(value: unknown): Promise<string> {
