@@ -21,7 +21,7 @@ export const dispatchState = (s: Session): DispatchState => ({
 });
 
 function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
-  const over = w.s.sql('SELECT job, idx FROM tasks WHERE state = 4 AND ready_at <= ? ORDER BY ready_at').all(w.now) as Place[];
+  const over = w.s.sql('SELECT job, idx FROM tasks WHERE state = 4 AND ready_at <= ? ORDER BY ready_at').all(w.now) as { job: number; idx: number }[];
   for (const { job: seq, idx } of over) {
     const job = jobBySeq(w.s, seq);
     const task = taskAt(w.s, job, idx);
@@ -31,11 +31,6 @@ function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
   }
   const next = w.s.sql('SELECT min(ready_at) AS at FROM tasks WHERE state = 4').get() as { at: number | null };
   return { ended: over.length, nextAt: next.at };
-}
-
-interface Place {
-  job: number;
-  idx: number;
 }
 
 function findCandidates(s: Session, limit: number): JobCandidate[] {

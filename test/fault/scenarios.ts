@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckOptions, Violation } from '../checker/invariants.ts';
@@ -18,11 +19,11 @@ const NEVER_DEAD = { ...QUICK, dead: 120_000 };
 /** So rarely that no heartbeat claims anything within a scenario. */
 const NO_HEARTBEAT = { ...QUICK, heartbeat: 60_000, dead: 120_000 };
 
-/** A task that waits for a file named after its attempt, and ends with the exit code written in it. */
+/** A task that waits for a file named after its attempt, leaves a mark, and ends with the exit code written in the file. */
 const byAttempt = (gates: string): string[] => [
   'sh',
   '-c',
-  `while [ ! -s "${gates}/$CLOBI_ATTEMPT" ]; do sleep 0.05; done; exit "$(cat "${gates}/$CLOBI_ATTEMPT")"`,
+  `while [ ! -s "${gates}/$CLOBI_ATTEMPT" ]; do sleep 0.05; done; : > "${gates}/$CLOBI_ATTEMPT.ended"; exit "$(cat "${gates}/$CLOBI_ATTEMPT")"`,
 ];
 
 interface Stage {
@@ -50,12 +51,16 @@ async function onStage(
   return await cluster.violations(options);
 }
 
-/** The attempt now running, once it is another one than `not`. */
-const runningAttempt = (cluster: Cluster, job: string, not = ''): Promise<string> =>
+/** The attempt now running, on this agent where one is named. */
+const runningAttempt = (cluster: Cluster, job: string, on?: string): Promise<string> =>
   waitFor('an attempt runs', async () => {
-    const { state, attempt } = await cluster.task(job, 0);
-    return state === 'running' && attempt !== null && attempt !== not && attempt;
+    const { state, attempt, agent } = await cluster.task(job, 0);
+    return state === 'running' && attempt !== null && (on === undefined || agent === on) && attempt;
   });
+
+/** The task's own process has ended, though its agent may be stopped and not know it. */
+const taskEnded = (gates: string, attempt: string): Promise<boolean> =>
+  waitFor(`attempt ${attempt} has ended`, () => existsSync(join(gates, `${attempt}.ended`)));
 
 const sleepingHolder = (plant: string): Promise<Violation[]> =>
   onStage(plant, NEVER_DEAD, async ({ cluster, plant: env, gates, open }) => {
@@ -144,8 +149,9 @@ const lateFailure = (plant: string): Promise<Violation[]> =>
     const first = await runningAttempt(cluster, job);
     sleeper.signal('SIGSTOP');
     cluster.startAgent('other', { slots: 1, env });
-    const second = await runningAttempt(cluster, job, first);
+    const second = await runningAttempt(cluster, job, 'other');
     await open(first, 1);
+    await taskEnded(gates, first);
     sleeper.signal('SIGCONT');
     await waitFor(
       'the late failure is known',
@@ -168,7 +174,7 @@ const lateSuccessAfterCancel = (plant: string): Promise<Violation[]> =>
     sleeper.signal('SIGSTOP');
     await open(attempt, 0);
     // The task's own process is not stopped: it ends with success before the agent can hear of the cancel.
-    await waitFor('the task has ended', otherHasHadItsTime());
+    await taskEnded(gates, attempt);
     await cluster.call('POST', `/v1/jobs/${job}/cancel`, {});
     await cluster.over(job);
     await cluster.observe(job);
