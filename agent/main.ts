@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { LevelWithSilent } from 'pino';
-import { z } from 'zod';
+import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from '../shared/clock.ts';
 import { newBootId } from '../shared/ids.ts';
 import { createLogger, type Log } from '../shared/log.ts';
@@ -72,21 +71,19 @@ async function assemble(settings: AgentSettings, own: OwnDirectory, parent: Log)
     eventsQueue: await openQueue(config.eventsQueue),
     store,
     startSlot,
-    hello: await helloOf(settings, isolation.level),
+    hello: helloOf(settings, isolation.level),
     clock: systemClock,
     log,
   });
 }
 
-async function helloOf({ capacity, labels }: AgentSettings, isolation: string): Promise<Hello> {
-  const text = await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8');
-  const { version } = z.object({ version: z.string() }).parse(JSON.parse(text));
+function helloOf({ capacity, labels }: AgentSettings, isolation: string): Hello {
   return {
     type: 'hello',
     host: hostname(),
     pid: process.pid,
     arch: process.arch,
-    version,
+    version: manifest.version,
     capacity: { ...capacity },
     labels: { ...labels },
     isolation,

@@ -39,105 +39,92 @@ function plainRow({ axes }: Matrix): CompiledMatrix {
   };
 }
 
-/** The exclusions that may still apply below a node of the tree, by their number. */
-type Alive = readonly number[];
+/** A choice of the values of the first axes, as far as it matters for the exclusions. */
+interface Node {
+  /** Combinations below it that are not excluded. */
+  count: number;
+  /** Under values that some exclusion names, by position; under all the others it looks alike. */
+  named: readonly { position: number; node: Node }[];
+  other: Node | undefined;
+}
 
-/**
- * With exclusions: walk the axes as levels of a tree and count, below each node, what is not excluded. The count
- * depends only on the level and the exclusions still alive there, and all values of an axis that no exclusion
- * names have the same one, so few counts are ever made and no row of values is walked.
- */
+const EXCLUDED: Node = { count: 0, named: [], other: undefined };
+const WHOLE: Node = { count: 1, named: [], other: undefined };
+
+/** With exclusions: a tree of choices. Choices that leave the same exclusions open share a node, so it stays small. */
 function sparseRow({ axes, exclude }: Matrix): CompiledMatrix {
-  const known = new Map<string, number>();
-  const named = axes.map((axis) => namedPositions(axis, exclude));
-
-  const below = (
-    level: number,
-    alive: Alive,
-    position: number | undefined,
-  ): { alive: Alive; count: number } => {
-    const axis = axes[level];
-    const next = alive.filter((at) =>
-      agrees(exclude[at], axis?.name ?? '', position === undefined ? NONE : axis?.values[position]),
-    );
-    return { alive: next, count: count(level + 1, next) };
+  const root = buildTree({ axes, exclude });
+  return {
+    count: root.count,
+    at: (index) => {
+      const chosen: Combination = {};
+      let node = root;
+      let rest = index;
+      for (const axis of axes) {
+        const step = choose(node, rest);
+        chosen[axis.name] = axis.values[step.position] as Value;
+        ({ node, rest } = step);
+      }
+      return chosen;
+    },
   };
-  const count = (level: number, alive: Alive): number => {
-    const left = axes.slice(level);
-    if (alive.some((at) => !left.some((axis) => Object.hasOwn(exclude[at] ?? {}, axis.name)))) return 0;
-    if (level === axes.length) return 1;
+}
+
+function buildTree({ axes, exclude }: Pick<Matrix, 'axes' | 'exclude'>): Node {
+  const known = new Map<string, Node>();
+  const positions = axes.map((axis) => namedPositions(axis, exclude));
+  const lastLevels = exclude.map((pattern) =>
+    axes.findLastIndex((axis) => Object.hasOwn(pattern, axis.name)),
+  );
+  /** `alive` are the exclusions, by number, that fit all that is chosen above `level`. */
+  const build = (level: number, alive: readonly number[]): Node => {
+    if (alive.some((number) => (lastLevels[number] ?? -1) < level)) return EXCLUDED;
+    const axis = axes[level];
+    if (axis === undefined) return WHOLE;
     const key = `${level}:${alive.join()}`;
     const before = known.get(key);
     if (before !== undefined) return before;
-    const positions = named[level] ?? [];
-    const others = (axes[level]?.values.length ?? 0) - positions.length;
-    let sum = others === 0 ? 0 : others * below(level, alive, undefined).count;
-    for (const position of positions) sum += below(level, alive, position).count;
-    known.set(key, sum);
-    return sum;
+    const under = (value: Value | undefined): Node =>
+      build(
+        level + 1,
+        alive.filter((number) => agrees(exclude[number], axis.name, value)),
+      );
+    const named = (positions[level] ?? []).map((position) => ({
+      position,
+      node: under(axis.values[position]),
+    }));
+    const others = axis.values.length - named.length;
+    const other = others === 0 ? undefined : under(undefined);
+    const count = named.reduce((sum, { node }) => sum + node.count, others * (other?.count ?? 0));
+    const node = { count, named, other };
+    known.set(key, node);
+    return node;
   };
-  const at = (index: number): Combination => {
-    const chosen: Combination = {};
-    let alive: Alive = exclude.map((_, number) => number);
-    let rest = index;
-    for (const [level, axis] of axes.entries()) {
-      const step = choose({
-        positions: named[level] ?? [],
-        rest,
-        below: (position) => below(level, alive, position),
-      });
-      chosen[axis.name] = axis.values[step.position] as Value;
-      ({ alive, rest } = step);
-    }
-    return chosen;
-  };
-  return {
-    count: count(
-      0,
-      exclude.map((_, number) => number),
-    ),
-    at,
-  };
+  return build(0, [...exclude.keys()]);
 }
 
-/** The position on one axis under which the `rest`-th combination is, and its number there. */
-function choose(node: {
-  positions: readonly number[];
-  rest: number;
-  below: (position: number | undefined) => { alive: Alive; count: number };
-}): { position: number; rest: number; alive: Alive } {
-  const other = node.below(undefined);
-  let rest = node.rest;
+/** The position on a node's axis under which its `index`-th combination is, and the number of it there. */
+function choose({ named, other }: Node, index: number): { position: number; node: Node; rest: number } {
+  let rest = index;
   let from = 0;
-  for (const position of [...node.positions, Number.POSITIVE_INFINITY]) {
-    const inRun = (position - from) * other.count;
-    if (rest < inRun)
-      return {
-        position: from + Math.floor(rest / other.count),
-        rest: rest % other.count,
-        alive: other.alive,
-      };
-    rest -= inRun;
-    const here = node.below(position);
-    if (rest < here.count) return { position, rest, alive: here.alive };
-    rest -= here.count;
+  for (const { position, node } of named) {
+    const before = (position - from) * (other?.count ?? 0);
+    if (rest < before) break;
+    rest -= before;
+    if (rest < node.count) return { position, node, rest };
+    rest -= node.count;
     from = position + 1;
   }
-  throw new RangeError('a matrix has no combination with this number');
+  if (other === undefined || other.count === 0)
+    throw new RangeError('a matrix has no combination with this number');
+  return { position: from + Math.floor(rest / other.count), node: other, rest: rest % other.count };
 }
-
-/** Equal to no value that a file can hold. */
-const NONE = Symbol('a value that no exclusion names');
 
 function namedPositions(axis: Matrix['axes'][number], exclude: Matrix['exclude']): number[] {
-  const values = new Set(
-    exclude.filter((pattern) => Object.hasOwn(pattern, axis.name)).map((pattern) => pattern[axis.name]),
-  );
-  return [...axis.values.keys()].filter((position) => values.has(axis.values[position] as Value));
+  const values = new Set(exclude.map((pattern) => pattern[axis.name]));
+  return [...axis.values.keys()].filter((position) => values.has(axis.values[position]));
 }
 
-const agrees = (
-  pattern: Combination | undefined,
-  axis: string,
-  value: Value | undefined | typeof NONE,
-): boolean => pattern !== undefined && (!Object.hasOwn(pattern, axis) || pattern[axis] === value);
+/** Whether the pattern fits this value of the axis; undefined is a value that no pattern names. */
+const agrees = (pattern: Combination | undefined, axis: string, value: Value | undefined): boolean =>
+  pattern !== undefined && (!Object.hasOwn(pattern, axis) || pattern[axis] === value);

@@ -40,7 +40,7 @@ export function readDocuments(
   const complaints: Complaint[] = [];
   const documents: TextDocument[] = [];
   for (const document of composeWithin(text, lines, complaints)) {
-    if (document.contents === null && document.errors.length === 0) continue;
+    if (isBlank(document)) continue;
     const readable = complainOfSyntax(document, text, complaints);
     const raw = readable ? toPlain(document, complaints) : undefined;
     if (raw !== undefined) documents.push({ raw, locator: locatorOf(document, lines, text) });
@@ -54,6 +54,11 @@ export function readDocuments(
   });
   return { documents, problems };
 }
+
+/** What `---` at the beginning or end of a file makes. */
+const isBlank = ({ contents, errors }: Document): boolean =>
+  errors.length === 0 &&
+  (contents === null || (isScalar(contents) && contents.value === null && contents.source === ''));
 
 /** Feeds the parser word by word and stops at the limits, so that no text costs more than they allow. */
 function composeWithin(text: string, lines: LineCounter, complaints: Complaint[]): Document[] {

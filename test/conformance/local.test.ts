@@ -50,7 +50,9 @@ describe('local queue file', () => {
   it('is missed with a hint until it is ensured', async () => {
     await using directory = await temporaryDirectory();
     const queue = LocalQueue.open(join(directory.path, 'q.sqlite'));
-    await assert.rejects(queue.receive({ max: 1, waitMs: 0, leaseMs: 1 }), (error) => isCode(error, 'NOT_FOUND'));
+    await assert.rejects(queue.receive({ max: 1, waitMs: 0, leaseMs: 1 }), (error) =>
+      isCode(error, 'NOT_FOUND'),
+    );
     const [result] = await queue.send(['x']);
     assert.ok(result?.ok === false && isCode(result.cause, 'NOT_FOUND'));
     assert.deepEqual(await readdir(directory.path), []);
@@ -89,7 +91,10 @@ describe('local queue file', () => {
     const [, second] = await queue.receive({ max: 2, waitMs: 0, leaseMs: 60_000 });
     await second?.extend(0);
     const rest = await queue.receive({ max: 10, waitMs: 1_000, leaseMs: 60_000 });
-    assert.deepEqual(rest.map((delivery) => delivery.body), ['b', 'c', 'd']);
+    assert.deepEqual(
+      rest.map((delivery) => delivery.body),
+      ['b', 'c', 'd'],
+    );
     await queue.close();
   });
 
@@ -112,7 +117,8 @@ describe('local queue file', () => {
     await queue.ensure();
     await queue.send(Array.from({ length: 100_000 }, (_, n) => String(n)));
     const start = performance.now();
-    for (let n = 0; n < 100; n += 1) await (await queue.receive({ max: 1, waitMs: 0, leaseMs: 60_000 }))[0]?.done();
+    for (let n = 0; n < 100; n += 1)
+      await (await queue.receive({ max: 1, waitMs: 0, leaseMs: 60_000 }))[0]?.done();
     const each = (performance.now() - start) / 100;
     assert.ok(each < 50, `${each} ms for a receive and a delete`);
     await queue.close();
@@ -145,7 +151,10 @@ describe('local store directory', () => {
   it('forgets temporary files of crashed writers, once they are old', async () => {
     await using directory = await temporaryDirectory();
     const store = await FileStore.open(directory.path);
-    const [old, young] = ['old', 'young'].map((name) => join(directory.path, '%tmp', name)) as [string, string];
+    const [old, young] = ['old', 'young'].map((name) => join(directory.path, '%tmp', name)) as [
+      string,
+      string,
+    ];
     await writeFile(old, 'x');
     await writeFile(young, 'x');
     await utimes(old, 0, 0);
@@ -176,6 +185,8 @@ describe('local store directory', () => {
   it('reports a directory that cannot be used', async () => {
     await using directory = await temporaryDirectory();
     await writeFile(join(directory.path, 'file'), 'x');
-    await assert.rejects(FileStore.open(join(directory.path, 'file')), (error) => isCode(error, 'INVALID_CONFIG'));
+    await assert.rejects(FileStore.open(join(directory.path, 'file')), (error) =>
+      isCode(error, 'INVALID_CONFIG'),
+    );
   });
 });

@@ -4,7 +4,10 @@ import { Service, type ServiceOptions } from '../../shared/service.ts';
 import { silentLogger } from '../../shared/log.ts';
 
 /** Makes a service that calls `runOnce` for each pass. */
-type Make = (runOnce: ServiceOptions['runOnce'], intervalMs: number) => Pick<Service, 'start' | 'stop' | 'wake'>;
+type Make = (
+  runOnce: ServiceOptions['runOnce'],
+  intervalMs: number,
+) => Pick<Service, 'start' | 'stop' | 'wake'>;
 
 const NEVER_MS = 3_600_000;
 

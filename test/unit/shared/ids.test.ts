@@ -14,8 +14,8 @@ import {
 
 it('makes ids that never repeat', () => {
   const attempt = attemptId(1, 1);
-  for (const make of [newJobId, newBootId, () => newUnitId(1), () => newRunId(attempt)]) {
-    assert.equal(new Set(Array.from({ length: 1_000 }, make)).size, 1_000);
+  for (const make of [() => newJobId(), () => newBootId(), () => newUnitId(1), () => newRunId(attempt)]) {
+    assert.equal(new Set(Array.from({ length: 1_000 }, () => make())).size, 1_000);
   }
 });
 
@@ -35,7 +35,18 @@ it('reads task ids back', () => {
 });
 
 it('refuses what is no task id', () => {
-  for (const text of ['', 'job', 'job/', '/1', 'job/x', 'job/-1', 'job/1.5', 'job/1/2', 'job/12345678901', 'job/1\n']) {
+  for (const text of [
+    '',
+    'job',
+    'job/',
+    '/1',
+    'job/x',
+    'job/-1',
+    'job/1.5',
+    'job/1/2',
+    'job/12345678901',
+    'job/1\n',
+  ]) {
     assert.equal(parseTaskId(text), undefined, JSON.stringify(text));
   }
 });
@@ -45,7 +56,19 @@ it('reads attempt ids back', () => {
 });
 
 it('refuses what is no attempt id', () => {
-  for (const text of ['', '1', '1.', '.1', '1.2.3', '1.x', '-1.2', '1.2-abc', ' 1.2', '1234567890.1', '1.2\n']) {
+  for (const text of [
+    '',
+    '1',
+    '1.',
+    '.1',
+    '1.2.3',
+    '1.x',
+    '-1.2',
+    '1.2-abc',
+    ' 1.2',
+    '1234567890.1',
+    '1.2\n',
+  ]) {
     assert.equal(parseAttemptId(text), undefined, JSON.stringify(text));
   }
 });

@@ -29,18 +29,29 @@ const TRANSITIONS = {
 describe('task states', () => {
   for (const from of TASK_STATES) {
     it(`moves from ${from} only where it may`, () => {
-      const allowed = TRANSITIONS[from].trim().split(/\s+/).map((letter) => letter === 'x');
-      assert.deepEqual(TASK_STATES.map((to) => canMove(from, to)), allowed);
+      const allowed = TRANSITIONS[from]
+        .trim()
+        .split(/\s+/)
+        .map((letter) => letter === 'x');
+      assert.deepEqual(
+        TASK_STATES.map((to) => canMove(from, to)),
+        allowed,
+      );
     });
   }
 
   it('is terminal exactly where nothing follows', () => {
     assert.deepEqual(TASK_STATES.filter(isTerminal), [...TERMINAL_STATES]);
-    for (const state of TASK_STATES) assert.equal(TASK_STATES.some((to) => canMove(state, to)), !isTerminal(state));
+    for (const state of TASK_STATES)
+      assert.equal(
+        TASK_STATES.some((to) => canMove(state, to)),
+        !isTerminal(state),
+      );
   });
 
   it('lets every open task succeed (R5) and be cancelled (R8)', () => {
-    for (const state of OPEN_STATES) assert.ok(canMove(state, 'succeeded') && canMove(state, 'cancelled'), state);
+    for (const state of OPEN_STATES)
+      assert.ok(canMove(state, 'succeeded') && canMove(state, 'cancelled'), state);
   });
 });
 

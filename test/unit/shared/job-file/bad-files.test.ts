@@ -150,7 +150,7 @@ test('the problems of every document are named', () => {
   const problems = problemsOf(text);
   assert.equal(problems.length, 2);
   assert.match(problems[0] ?? '', /^job\.yaml:3:1 unknown key "prio"/);
-  assert.match(problems[1] ?? '', /^job\.yaml:9:7 hold: must be true or false/);
+  assert.match(problems[1] ?? '', /^job\.yaml:10:7 hold: must be true or false/);
 });
 
 test('a broken document does not hide the problems of another, nor make names unknown', () => {

@@ -11,7 +11,8 @@ import { verdictSchema } from '../../../../shared/wire/verdict.ts';
 /** Wire texts as each version wrote them. They are never edited: a queue or store may still hold the like. */
 const GOLDEN = new URL('../../../fixtures/golden/', import.meta.url);
 
-const fileOf = (version: string, file: string): string => readFileSync(new URL(`${version}/${file}`, GOLDEN), 'utf8');
+const fileOf = (version: string, file: string): string =>
+  readFileSync(new URL(`${version}/${file}`, GOLDEN), 'utf8');
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 for (const version of readdirSync(GOLDEN)) {
@@ -24,7 +25,10 @@ for (const version of readdirSync(GOLDEN)) {
       assert.ok(sealed.body.length <= MAX_UNIT_BYTES);
       const unit = reads(unitBodySchema, sealed.body);
       assert.ok(unit.v <= UNIT_VERSION);
-      assert.deepEqual(unit.tasks.map((task) => task.index), [0, 3]);
+      assert.deepEqual(
+        unit.tasks.map((task) => task.index),
+        [0, 3],
+      );
     });
 
     it('events are read, each kind of them', () => {
@@ -35,7 +39,10 @@ for (const version of readdirSync(GOLDEN)) {
 
     it('segments are read', () => {
       const outcomes = linesOf(text('segment.ndjson')).map((line) => reads(outcomeSchema, line));
-      assert.deepEqual(outcomes.map((outcome) => outcome.result), ['succeeded', 'failed']);
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.result),
+        ['succeeded', 'failed'],
+      );
     });
 
     it('the control document is read', () => {
@@ -44,7 +51,10 @@ for (const version of readdirSync(GOLDEN)) {
 
     it('verdicts are read', () => {
       const verdicts = linesOf(text('verdict.ndjson')).map((line) => reads(verdictSchema, line));
-      assert.deepEqual(verdicts.map((verdict) => verdict.state), ['succeeded', 'cancelled', 'failed']);
+      assert.deepEqual(
+        verdicts.map((verdict) => verdict.state),
+        ['succeeded', 'cancelled', 'failed'],
+      );
     });
   });
 }
