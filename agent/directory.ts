@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { ClobiError } from '../shared/errors.ts';
 import type { AgentId } from '../shared/ids.ts';
 import { agentsDirectory } from '../shared/paths.ts';
+import { takeLock } from './lock.ts';
 
 /** More agents than this on one machine are a mistake. */
 const MOST_AGENTS = 10_000;
@@ -42,28 +42,10 @@ export function takeDirectory(home: string, pool: string, name?: string): OwnDir
   throw new ClobiError('CONFLICT', `${MOST_AGENTS} agents run already in ${parent}.`);
 }
 
-/** The lock is SQLite's own on a file: the kernel lets go of it when the process dies in whatever way. */
+/** Undefined when a living agent has it. */
 function tryDirectory(parent: string, name: string): OwnDirectory | undefined {
   const path = join(parent, name);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(join(path, 'lock.sqlite'), { timeout: 0 });
-  try {
-    database.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    database.close();
-    if (isBusy(error)) return undefined;
-    throw error;
-  }
-  locks.add(database);
-  const release = (): void => {
-    if (locks.delete(database)) database.close();
-  };
-  return { name: name as AgentId, path, release };
+  const release = takeLock(join(path, 'lock.sqlite'));
+  return release === undefined ? undefined : { name: name as AgentId, path, release };
 }
-
-/** Nobody may collect the garbage of a lock that somebody relies on. */
-const locks = new Set<DatabaseSync>();
-
-const SQLITE_BUSY = 5;
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;

@@ -65,7 +65,9 @@ export async function runAgentCommand(
     return EXIT.ok;
   } catch (error) {
     const isExpected = error instanceof ClobiError && error.code !== 'INTERNAL';
-    stderr.write(`clobi-agent: ${isExpected || !(error instanceof Error) ? messageOf(error) : String(error.stack)}\n`);
+    stderr.write(
+      `clobi-agent: ${isExpected || !(error instanceof Error) ? messageOf(error) : String(error.stack)}\n`,
+    );
     return error instanceof ClobiError ? error.kind.exitCode : EXIT.failed;
   }
 }

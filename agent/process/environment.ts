@@ -2,7 +2,7 @@
 const PASSED_ON = ['PATH', 'LANG', 'TZ'] as const;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function agentEnvironment(): Record<string, string> {
+function read(): Record<string, string> {
   const env: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const name of PASSED_ON) {
     const value = process.env[name];
@@ -10,3 +10,6 @@ export function agentEnvironment(): Record<string, string> {
   }
   return env;
 }
+
+/** As it was when the agent started. */
+export const AGENT_ENVIRONMENT: Readonly<Record<string, string>> = read();

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pause } from '../../shared/clock.ts';
 import { ClobiError } from '../../shared/errors.ts';
 import { quote } from './command-text.ts';
-import { agentEnvironment } from './environment.ts';
+import { AGENT_ENVIRONMENT } from './environment.ts';
 import type { Isolation } from './isolation.ts';
 import { openPipes, type Pipe, readWhatIsThere } from './pipes.ts';
 import { childOf, killTree, markedTree, markerOf, namespaceTree, signalProcess, type Tree } from './tree.ts';
@@ -72,7 +72,7 @@ export class Helper {
     const shell = spawn(program, words, {
       cwd: options.directory,
       // The marker, by which a later start of the agent finds leftovers.
-      env: { ...agentEnvironment(), CLOBI_WORK_DIR: `${options.directory}/` },
+      env: { ...AGENT_ENVIRONMENT, CLOBI_WORK_DIR: `${options.directory}/` },
       stdio: 'pipe',
       detached: true,
     });

@@ -42,8 +42,8 @@ interface Running {
   launch: Launch;
   helper: Helper;
   meter: UsageMeter;
-  /** Aborts when the task has ended. */
-  over: AbortController;
+  /** Set when somebody waits for something while the task runs; aborts when it has ended. */
+  over: AbortController | undefined;
   ladder: Promise<void> | undefined;
 }
 
@@ -95,7 +95,7 @@ export class Launcher {
     const { text, forks } = commandText(command, program, { stdout: quote(helper.stdout.path), stderr: quote(helper.stderr.path) });
     const { stderr } = this.#capture(helper, launch);
     const meter = new UsageMeter({ helper, group: this.#group });
-    const running: Running = { launch, helper, meter, over: new AbortController(), ladder: undefined };
+    const running: Running = { launch, helper, meter, over: undefined, ladder: undefined };
     const reply = await this.#runToEnd(running, this.#enter(launch) + text);
     const exit = await this.#exitOf(reply, { helper, program: program.path, forks, stderr });
     const wasOutOfMemory = memoryBytes !== null && exit.kind !== 'start' && (this.#group?.kills() ?? 0) > killsBefore;
@@ -116,7 +116,7 @@ export class Launcher {
     const running = this.#running;
     if (running === undefined) return;
     if (graceMs === 0) void this.#guard(running.helper.destroy());
-    else running.ladder ??= this.#guard(climbDown(running, graceMs));
+    else running.ladder ??= this.#guard(climbDown(running.helper, graceMs, untilOver(running)));
   }
 
   follow(on: boolean): void {
@@ -173,12 +173,12 @@ export class Launcher {
   }
 
   async #runToEnd(running: Running, text: string): Promise<Reply | undefined> {
-    const { launch, helper, over } = running;
+    const { launch, helper } = running;
     this.#running = running;
-    if (launch.runMs !== null) void waitForLimit(launch.runMs, over.signal, () => launch.onLimit('timeout'));
+    if (launch.runMs !== null) void waitForLimit(launch.runMs, untilOver(running), () => launch.onLimit('timeout'));
     const reply = await helper.run(text);
     this.#running = undefined;
-    over.abort();
+    running.over?.abort();
     await running.ladder;
     return reply;
   }
@@ -223,10 +223,15 @@ function createGroup({ isolation, directory }: LauncherOptions): MemoryGroup | u
   return group;
 }
 
-async function climbDown({ helper, over }: Running, graceMs: number): Promise<void> {
-  const asking = helper.terminate(over.signal);
-  await pause(graceMs, over.signal);
-  if (!over.signal.aborted) await helper.destroy();
+function untilOver(running: Running): AbortSignal {
+  running.over ??= new AbortController();
+  return running.over.signal;
+}
+
+async function climbDown(helper: Helper, graceMs: number, over: AbortSignal): Promise<void> {
+  const asking = helper.terminate(over);
+  await pause(graceMs, over);
+  if (!over.aborted) await helper.destroy();
   await asking;
 }
 

@@ -37,7 +37,8 @@ function openPipe(path: string): Pipe {
   return { path, output, close };
 }
 
-const TURNS = 3;
+/** The first may be the rest of a turn that has read already. */
+const TURNS = 2;
 
 /**
  * Resolves when everything written to our pipes before this call has been read and handed on, of those that are not paused:

@@ -6,6 +6,8 @@ import { messageOf } from '../../shared/errors.ts';
 
 export const OUTPUT_DIRECTORY = 'outputs';
 const MODE = 0o700;
+/** File systems may stamp two changes within a tick of the kernel's clock alike. */
+const CLOCK_TICK_MS = 50;
 /** More directories than this waiting to be removed hold up the next task. */
 const MOST_WAITING = 64;
 
@@ -21,6 +23,8 @@ export class WorkDirectory {
   #inode: number | undefined;
   #generation = 0;
   #isReady = false;
+  /** When the directory last changed, as far as that tells whether it changes from now on; else undefined. */
+  #changedMs: number | undefined;
   #removals: Promise<void> = Promise.resolve();
   #waiting = 0;
 
@@ -58,7 +62,10 @@ export class WorkDirectory {
     if (this.#inode === undefined) return false;
     const stat = statSync(this.path, { throwIfNoEntry: false });
     if (stat?.isDirectory() !== true || stat.ino !== this.#inode || (stat.mode & 0o7777) !== MODE) return false;
-    return isEmpty(this.path);
+    if (stat.ctimeMs === this.#changedMs) return true;
+    if (!isEmpty(this.path)) return false;
+    this.#changedMs = Date.now() - stat.ctimeMs > CLOCK_TICK_MS ? stat.ctimeMs : undefined;
+    return true;
   }
 
   #renew(): void {
@@ -74,6 +81,7 @@ export class WorkDirectory {
       }
     }
     this.#inode = statSync(this.path).ino;
+    this.#changedMs = undefined;
     this.#generation += 1;
   }
 

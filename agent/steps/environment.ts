@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { taskId } from '../../shared/ids.ts';
-import { agentEnvironment } from '../process/environment.ts';
+import { AGENT_ENVIRONMENT } from '../process/environment.ts';
 import { OUTPUT_DIRECTORY } from '../process/work-directory.ts';
 import type { TaskToRun } from '../types.ts';
 
@@ -11,7 +11,7 @@ export function taskEnvironment(
   workDirectory: string,
 ): Record<string, string> {
   return {
-    ...agentEnvironment(),
+    ...AGENT_ENVIRONMENT,
     HOME: workDirectory,
     ...own,
     CLOBI_JOB_ID: unit.job,

@@ -58,7 +58,6 @@ Examples:
 
 function addGlobalOptions(program: Command): void {
   program
-    .optionsGroup('Options everywhere:')
     .addOption(new Option('-o, --format <format>', 'how data is printed on stdout').choices(FORMATS).default('table'))
     .option('-q, --quiet', 'print data and errors only')
     .option('--home <dir>', 'where the coordinator keeps its state (or CLOBI_HOME)')

@@ -2,7 +2,7 @@ import { TASK_STATES } from '../../shared/task-state.ts';
 import { formatBytes } from '../../shared/units-of-measure.ts';
 import type { AgentView, AttemptView, JobEvent, JobView, OutputView, PoolView, TaskView } from '../http/api.ts';
 import type { ListView, RecordView } from './output/output.ts';
-import { colourOfState, dash, formatAge, formatCount, formatSpan, formatTime } from './output/text.ts';
+import { colourOfState, dash, formatAge, formatCount, formatSpan, formatTime, plural } from './output/text.ts';
 
 /** How the things of the API read: columns for lists, fields for one. `now` in milliseconds since 1970. */
 
@@ -39,7 +39,7 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
     ['Job', job.id],
     ['Name', job.name],
     ['State', job.state],
-    ['Tasks', describeCounts(job)],
+    ['Tasks', `${formatCount(job.tasks)} (${describeStates(job)})`],
     ['Owner', job.owner],
     ['Priority', String(job.priority)],
     ['Labels', Object.keys(job.labels).length === 0 ? undefined : formatLabels(job.labels)],
@@ -55,13 +55,16 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
   ],
 });
 
-/** `10 tasks: 7 succeeded, 2 running, 1 ready`. */
-export function describeCounts(job: Pick<JobView, 'tasks' | 'counts'>): string {
-  const parts = TASK_STATES.toReversed()
+/** `7 succeeded, 2 running, 1 ready`. */
+export const describeStates = (job: Pick<JobView, 'counts'>): string =>
+  TASK_STATES.toReversed()
     .filter((state) => job.counts[state] > 0)
-    .map((state) => `${formatCount(job.counts[state])} ${state}`);
-  return `${formatCount(job.tasks)}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;
-}
+    .map((state) => `${formatCount(job.counts[state])} ${state}`)
+    .join(', ');
+
+/** `10 tasks: 7 succeeded, 2 running, 1 ready`. */
+export const describeTasks = (job: Pick<JobView, 'tasks' | 'counts'>): string =>
+  `${plural(job.tasks, 'task')}: ${describeStates(job)}`;
 
 export const taskList = (now: number): ListView<TaskView> => ({
   name: (task) => task.id,

@@ -3,7 +3,7 @@ import type { JobView } from '../http/api.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { DETACHED, exitCodeOfJob, isJobOver, worstExitCode } from './exit.ts';
-import { describeCounts } from './views.ts';
+import { describeTasks } from './views.ts';
 
 export interface WaitOptions {
   client: Client;
@@ -39,7 +39,7 @@ async function waitForOne(client: Client, job: string, until: { deadline: number
     id = view.id;
     if (isJobOver(view.state)) return view;
     if (Date.now() >= until.deadline) {
-      throw new ClobiError('TIMED_OUT', `Job ${id} is not over in the time given; it is ${view.state} (tasks ${describeCounts(view)}). It goes on; "clobi job wait ${id}" waits again.`);
+      throw new ClobiError('TIMED_OUT', `Job ${id} is not over in the time given; it is ${view.state} (${describeTasks(view)}). It goes on; "clobi job wait ${id}" waits again.`);
     }
   }
 }
@@ -47,5 +47,5 @@ async function waitForOne(client: Client, job: string, until: { deadline: number
 /** One sentence on how a job ended, with what to do next. */
 export function describeEnd(job: JobView): string {
   const next = job.state === 'succeeded' ? `"clobi outputs ${job.id} --to DIR" brings the results.` : `"clobi task list ${job.id} --state failed" lists what failed, "clobi retry ${job.id}" runs it again.`;
-  return `Job ${job.id} (${job.name}) ${job.state}; tasks ${describeCounts(job)}. ${job.state === 'cancelled' ? '' : next}`.trimEnd();
+  return `Job ${job.id} (${job.name}) ${job.state}; ${describeTasks(job)}. ${job.state === 'cancelled' ? '' : next}`.trimEnd();
 }

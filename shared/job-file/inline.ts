@@ -5,7 +5,7 @@ import { defaultName } from './parse.ts';
 import { nowhere } from './positions.ts';
 import type { JobFile } from './schema.ts';
 
-/** A job that comes from a command line: the fields of a job file, with the command and its items apart. */
+/** A job that comes from a command line: the fields of a job file (templates and all), with the command and its items apart. */
 export interface InlineJob
   extends Omit<Partial<JobFile>, 'apiVersion' | 'kind' | 'command' | 'script' | 'array' | 'matrix'> {
   /** Taken as it is: `${{` is plain text here. With `items`, `{}` stands for the item, which comes last when there is no `{}`. */

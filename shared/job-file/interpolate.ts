@@ -132,7 +132,7 @@ export const holdsTemplate = (text: string): boolean => text.includes(OPEN);
 export const referencesOf = (template: Template): Reference[] =>
   template.filter((part): part is Reference => typeof part !== 'string');
 
-export const formatReference = (path: readonly string[]): string => `${OPEN} ${path.join('.')} ${CLOSE}`;
+const formatReference = (path: readonly string[]): string => `${OPEN} ${path.join('.')} ${CLOSE}`;
 
 /** Throws `INVALID_JOB` when a reference has no value in this context. */
 export function renderTemplate(

@@ -139,7 +139,7 @@ async function readText(path: string): Promise<{ text: string; problems: Problem
   }
 }
 
-export function currentUser(): string {
+function currentUser(): string {
   try {
     return userInfo().username;
   } catch {

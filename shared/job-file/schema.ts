@@ -70,6 +70,5 @@ export const jobFileSchema = z
   });
 
 export type JobFile = z.infer<typeof jobFileSchema>;
-export type FileInputEntry = NonNullable<JobFile['inputs']>[number];
 export type FileMatrix = NonNullable<JobFile['matrix']>;
 export type FilePlacement = NonNullable<JobFile['placement']>;

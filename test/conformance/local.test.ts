@@ -10,7 +10,8 @@ import { openQueue, openStore } from '../../shared/providers/open.ts';
 import type { Queue } from '../../shared/providers/ports.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { queueConformance, type QueueFixture } from './queue-suite.ts';
-import { HOSTILE_KEYS, checkKeys, storeConformance } from './store-suite.ts';
+import { HOSTILE_KEYS, checkKeys } from './store-lists.ts';
+import { storeConformance } from './store-suite.ts';
 
 queueConformance('local', makeQueue, {
   otherProcesses: true,

@@ -12,7 +12,7 @@ type Make = (
 const NEVER_MS = 3_600_000;
 
 /** Passes counted, and awaited by number; a test that waits in vain is ended by its timeout. */
-export class Passes {
+class Passes {
   #count = 0;
   #waiting: { number: number; resolve: () => void }[] = [];
 

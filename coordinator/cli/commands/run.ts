@@ -13,7 +13,7 @@ import { openProgress, type Progress } from '../output/progress.ts';
 import { plural } from '../output/text.ts';
 import { jobPages } from '../paging.ts';
 import { submitJobs } from '../submit.ts';
-import { describeCounts } from '../views.ts';
+import { describeTasks } from '../views.ts';
 import { followJobs } from '../watch.ts';
 
 interface Options extends JobSourceOptions {
@@ -100,7 +100,7 @@ async function submitAll(run: LocalRun): Promise<Chain[]> {
   for (const one of submitted) {
     const dependsOn = run.jobs.find((job) => job.name === one.name)?.dependsOnNames ?? [];
     const chain = await openChain(client, { name: one.name, job: one.job, dependsOn });
-    if (!one.created) run.progress.say(`${one.name} goes on where it was: tasks ${describeCounts(chain.view)}.`);
+    if (!one.created) run.progress.say(`${one.name} goes on where it was; ${describeTasks(chain.view)}.`);
     chains.push(chain);
   }
   await cancelForgotten(run, chains);

@@ -67,12 +67,12 @@ async function sayFailedTasks(chain: Chain, { client, context }: FinishOptions):
   if (bad > shown) context.output.note(`${chain.name}: and ${plural(bad - shown, 'more task')} failed.`);
 }
 
-/** `failed with exit code 3`, `failed by SIGSEGV`, `failed (output): no file matches`. */
+/** `failed: The command ended with exit code 3.`, `lost (silent)`. */
 export function describeFailure(task: Pick<TaskView, 'state' | 'exitCode' | 'signal' | 'reason' | 'message'>): string {
-  const said = task.message === null ? '' : `: ${task.message}`;
-  if (task.reason === 'exit' && task.exitCode !== null) return `${task.state} with exit code ${task.exitCode}${said}`;
-  if (task.reason === 'signal' && task.signal !== null) return `${task.state} by ${task.signal}${said}`;
-  return `${task.state}${task.reason === null ? '' : ` (${task.reason})`}${said}`;
+  if (task.message !== null) return `${task.state}: ${task.message}`;
+  if (task.exitCode !== null && task.exitCode !== 0) return `${task.state} with exit code ${task.exitCode}`;
+  if (task.signal !== null) return `${task.state} by ${task.signal}`;
+  return task.reason === null ? task.state : `${task.state} (${task.reason})`;
 }
 
 async function sayTail(client: Client, task: TaskView, output: Output): Promise<void> {

@@ -10,7 +10,7 @@ const MAX_KEY_BYTES = 1024;
 const MAX_NAME_BYTES = 255;
 const DIRECTORY_MARK = '%';
 
-export function encodeSegment(segment: string): string {
+function encodeSegment(segment: string): string {
   if (segment === '') return '%-';
   if (segment === '.' || segment === '..') return segment.replaceAll('.', '%2E');
   return segment.replaceAll('%', '%25').replaceAll('\0', '%00');

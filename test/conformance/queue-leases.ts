@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { isCode } from '../../shared/errors.ts';
+import { startChild } from '../helpers/child.ts';
+import { LONG, NOW, numbered, receiveAll, drain, type QueueTraits, type WithQueue } from './queue-kit.ts';
+
+const CHILD = new URL('../fixtures/providers/queue-child.ts', import.meta.url);
+export function leaseCases(withQueue: WithQueue, { leaseMs, staleDoneRejects }: QueueTraits): void {
+  it(
+    'hides a leased message, and brings it again with a higher count when the lease runs out',
+    withQueue(async (queue) => {
+      await queue.send(['a']);
+      const [first] = await queue.receive({ ...LONG, max: 1, leaseMs });
+      assert.deepEqual(await queue.receive({ ...NOW, max: 1 }), []);
+      const [second] = await queue.receive({ ...LONG, max: 1 });
+      assert.deepEqual([first?.receiveCount, second?.receiveCount, second?.body], [1, 2, 'a']);
+    }),
+  );
+
+  it(
+    'rejects a stale receipt',
+    withQueue(async (queue) => {
+      await queue.send(['a']);
+      const [stale] = await queue.receive({ ...LONG, max: 1, leaseMs });
+      const [fresh] = await queue.receive({ ...LONG, max: 1 });
+      if (staleDoneRejects) {
+        await assert.rejects(stale!.extend(60_000), (error) => isCode(error, 'LEASE_LOST'));
+        await assert.rejects(stale!.done(), (error) => isCode(error, 'LEASE_LOST'));
+        await assert.rejects(stale!.done(), (error) => isCode(error, 'LEASE_LOST'), 'and again');
+      } else {
+        await stale!.done().catch((error: unknown) => assert.ok(isCode(error, 'LEASE_LOST')));
+      }
+      await fresh!.extend(60_000);
+      await fresh!.done();
+    }),
+  );
+
+  it(
+    'keeps an extended message hidden',
+    withQueue(async (queue) => {
+      await queue.send(['a']);
+      const [delivery] = await queue.receive({ ...LONG, max: 1, leaseMs });
+      await delivery!.extend(60_000);
+      assert.deepEqual(await queue.receive({ max: 1, waitMs: leaseMs + 500, leaseMs }), []);
+      await delivery!.done();
+    }),
+  );
+
+  it(
+    'shows a message again at once when its lease is cut to nothing',
+    withQueue(async (queue) => {
+      await queue.send(['a']);
+      const [delivery] = await queue.receive({ ...LONG, max: 1 });
+      const waiting = queue.receive({ ...LONG, max: 1 });
+      await delivery!.extend(0);
+      assert.equal((await waiting)[0]?.receiveCount, 2);
+    }),
+  );
+
+  it(
+    'deletes for good, and takes a second done in silence',
+    withQueue(async (queue) => {
+      await queue.send(['a']);
+      const [delivery] = await queue.receive({ ...LONG, max: 1, leaseMs });
+      await Promise.all([delivery!.extend(leaseMs), delivery!.done(), delivery!.done()]);
+      await delivery!.done();
+      assert.deepEqual(await queue.receive({ max: 1, waitMs: leaseMs + 500, leaseMs }), []);
+    }),
+  );
+
+  it(
+    'refuses a lease longer than it can keep',
+    withQueue(async (queue) => {
+      const tooLong = queue.capabilities.maxLeaseMs + 1;
+      await assert.rejects(queue.receive({ max: 1, waitMs: 0, leaseMs: tooLong }), (error) =>
+        isCode(error, 'LIMIT_EXCEEDED'),
+      );
+    }),
+  );
+
+  it(
+    'never gives one message to two of eight receivers',
+    withQueue(async (queue, fixture) => {
+      await queue.send(numbered(2_000));
+      const handles = await Promise.all(Array.from({ length: 8 }, () => fixture.open()));
+      const got = (await Promise.all(handles.map(drain))).flat();
+      assert.deepEqual(got.sort(), numbered(2_000).sort());
+    }),
+  );
+}
+
+export function processCases(withQueue: WithQueue, { wakeMs }: QueueTraits): void {
+  it(
+    'wakes a waiting receive when another process sends',
+    withQueue(async (queue, { url }) => {
+      const child = await startChild(CHILD, [url, 'send']);
+      try {
+        const latencies: number[] = [];
+        for (let n = 0; n < 10; n += 1) {
+          const waiting = queue.receive({ ...LONG, max: 1 });
+          const sending = child.nextLine((line) => line.startsWith('sending'));
+          child.process.stdin.write(`message ${n}\n`);
+          const [delivery] = await waiting;
+          const received = Date.now();
+          assert.equal(delivery?.body, `message ${n}`);
+          latencies.push(received - Number((await sending).split(' ')[1]));
+          await delivery.done();
+        }
+        const median = latencies.sort((a, b) => a - b)[5]!;
+        assert.ok(median <= wakeMs * 20, `median ${median} ms from send to receipt`);
+      } finally {
+        await child.kill();
+      }
+    }),
+  );
+
+  it(
+    'never gives one message to two processes',
+    withQueue(async (queue, { url }) => {
+      await queue.send(numbered(2_000));
+      const children = await Promise.all(
+        Array.from({ length: 4 }, () => startChild(CHILD, [url, 'drain', '2'])),
+      );
+      await Promise.all(children.map((child) => child.ended));
+      assert.deepEqual(
+        children.map((child) => child.process.exitCode),
+        [0, 0, 0, 0],
+      );
+      const got = children.flatMap((child) => child.lines.filter((line) => line !== 'ready'));
+      assert.deepEqual(got.sort(), numbered(2_000).sort());
+    }),
+  );
+
+  it(
+    'brings back what a killed process held, after its lease',
+    withQueue(async (queue, { url }) => {
+      await queue.send(numbered(5));
+      const child = await startChild(CHILD, [url, 'hold', '5']);
+      if (!child.lines.includes('holding 5')) await child.nextLine((line) => line === 'holding 5');
+      await child.kill();
+      const back = await receiveAll(queue, 5);
+      assert.deepEqual(back.map((delivery) => delivery.body).sort(), numbered(5).sort());
+      assert.ok(back.every((delivery) => delivery.receiveCount === 2));
+    }),
+  );
+
+  it(
+    'keeps what a killed sender was told is sent, and no part of a message',
+    withQueue(async (queue, { url }) => {
+      const sent: string[] = [];
+      for (let round = 0; round < 5; round += 1) {
+        const child = await startChild(CHILD, [url, 'flood']);
+        await child.nextLine((line) => Number(line) >= 10 + round * 7);
+        await child.kill();
+        const batches = child.lines.filter((line) => line !== 'ready');
+        sent.push(
+          ...batches.flatMap((n) => [0, 1, 2, 3, 4].map((i) => `${String(child.process.pid)}:${n}:${i}`)),
+        );
+      }
+      const got = await drain(queue);
+      assert.equal(new Set(got).size, got.length, 'nothing twice');
+      const present = new Set(got);
+      assert.deepEqual(
+        sent.filter((body) => !present.has(body)),
+        [],
+      );
+      assert.ok(got.every((body) => /^\d+:\d+:[0-4]$/.test(body)));
+    }),
+  );
+}

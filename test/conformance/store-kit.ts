@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { ObjectStore } from '../../shared/providers/ports.ts';
+
+/** What is known of a provider's store, where providers differ beyond their `capabilities`. */
+export interface StoreTraits {
+  /** Other processes can open the store by its URL. */
+  otherProcesses: boolean;
+}
+
+/** A new, empty store. */
+export interface StoreFixture {
+  url: string;
+  open(): Promise<ObjectStore>;
+  dispose(): Promise<void>;
+}
+
+export type WithStore = (
+  test: (store: ObjectStore, fixture: StoreFixture) => Promise<void>,
+) => () => Promise<void>;
+
+export const inByteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+export const keys = async (store: ObjectStore, prefix: string, after?: string): Promise<string[]> =>
+  (await store.list(prefix, after)).map((info) => info.key);
+
+export const bytesOf = (body: Readable | undefined): Promise<Buffer> => {
+  assert.ok(body !== undefined);
+  return buffer(body);
+};
+
+export const read = async (store: ObjectStore, key: string): Promise<Buffer> =>
+  bytesOf((await store.get(key))?.body);
+
+export function drop(object: { body: Readable } | undefined): unknown {
+  object?.body.destroy();
+  return object;
+}
+
+export async function inBatches(
+  all: readonly string[],
+  call: (key: string) => Promise<unknown>,
+): Promise<void> {
+  for (let at = 0; at < all.length; at += 100) await Promise.all(all.slice(at, at + 100).map(call));
+}
