@@ -8,7 +8,8 @@ export type Exit =
   | { kind: 'start'; message: string }
   | { kind: 'killed' };
 
-const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Of two names for one number (SIGABRT, SIGIOT) the first. */
+const SIGNALS = new Map(Object.entries(constants.signals).reverse().map(([name, number]) => [number, name]));
 
 /** `SIGKILL` for 9; `SIG40` for numbers without a name. */
 export const signalName = (number: number): string => SIGNALS.get(number) ?? `SIG${number}`;

@@ -1,6 +1,5 @@
-import http from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import http, { type IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pause } from '../../shared/clock.ts';
 import { ClobiError, ERROR_KINDS, type ErrorCode, messageOf } from '../../shared/errors.ts';

@@ -74,7 +74,8 @@ async function bringOne(output: OutputView, options: DownloadOptions, result: Do
 async function fetchWithRetries(output: OutputView, file: string, options: DownloadOptions): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await fetchOne(output, file, options);
+      await fetchOne(output, file, options);
+      return;
     } catch (error) {
       if (attempt === TRIES || options.signal?.aborted === true || !isWorthAnotherTry(error)) throw error;
       await pause(PAUSE_MS * 2 ** attempt, options.signal);

@@ -11,16 +11,23 @@ interface PageOptions {
   limit?: number | undefined;
 }
 
-type Page<Key extends string, Row> = Record<Key, Row[]> & { next?: string | number | null };
+/** One of the lists is there. */
+interface Page {
+  jobs?: JobView[];
+  tasks?: TaskView[];
+  outputs?: OutputView[];
+  next?: string | number | null;
+}
 
-async function* pagesOf<Key extends string, Row>(client: Client, key: Key, options: PageOptions): AsyncGenerator<Row[]> {
+async function* pagesOf<Row>(client: Client, options: PageOptions, rowsOf: (page: Page) => Row[]): AsyncGenerator<Row[]> {
   let left = options.limit ?? Infinity;
   let after: string | number | undefined;
   while (left > 0) {
     const query = { ...options.query, limit: Math.min(PAGE, left), ...(after !== undefined && { after }) };
-    const page = await client.get<Page<Key, Row>>(options.path, query);
-    yield page[key];
-    left -= page[key].length;
+    const page = await client.get<Page>(options.path, query);
+    const rows = rowsOf(page);
+    yield rows;
+    left -= rows.length;
     if (page.next === undefined || page.next === null) return;
     after = page.next;
   }
@@ -30,14 +37,14 @@ export const jobPages = (
   client: Client,
   query: Readonly<Record<string, string | undefined>>,
   limit?: number,
-): AsyncGenerator<JobView[]> => pagesOf(client, 'jobs', { path: '/v1/jobs', query, limit });
+): AsyncGenerator<JobView[]> => pagesOf(client, { path: '/v1/jobs', query, limit }, (page) => page.jobs ?? []);
 
 export const taskPages = (
   client: Client,
   job: string,
   query: Readonly<Record<string, string | number | undefined>> = {},
   limit?: number,
-): AsyncGenerator<TaskView[]> => pagesOf(client, 'tasks', { path: `/v1/jobs/${job}/tasks`, query, limit });
+): AsyncGenerator<TaskView[]> => pagesOf(client, { path: `/v1/jobs/${job}/tasks`, query, limit }, (page) => page.tasks ?? []);
 
 export const outputPages = (client: Client, job: string): AsyncGenerator<OutputView[]> =>
-  pagesOf(client, 'outputs', { path: `/v1/jobs/${job}/outputs` });
+  pagesOf(client, { path: `/v1/jobs/${job}/outputs` }, (page) => page.outputs ?? []);

@@ -26,9 +26,9 @@ export function buildProgram(argv: readonly string[], result: Result = { exitCod
   const families = addFamilies(program);
   for (const entry of CATALOG) {
     for (const path of [entry.path, ...(entry.alsoAt === undefined ? [] : [entry.alsoAt])]) {
-      const [family, name] = path.includes(' ') ? path.split(' ') : [undefined, path];
-      const parent = family === undefined ? program : families.get(family);
-      parent?.addCommand(buildCommand({ entry, name: name ?? path, path }, { program, argv, result }));
+      const space = path.indexOf(' ');
+      const parent = space < 0 ? program : families.get(path.slice(0, space));
+      parent?.addCommand(buildCommand({ entry, name: path.slice(space + 1), path }, { program, argv, result }));
     }
   }
   return program;
@@ -92,7 +92,7 @@ function buildCommand(place: Place, run: Run): Command {
     const context = createContext(run.program.opts<GlobalOptions>(), run.argv);
     run.result.context = context;
     const module = await entry.load();
-    run.result.exitCode = (await module.run(context, command.args, command.opts() as never)) ?? 0;
+    run.result.exitCode = (await module.run(context, command.args, command.opts<never>())) ?? 0;
   });
 }
 

@@ -60,7 +60,7 @@ function renderOptions(title: string | undefined, command: Command): string[] {
     const choices = option.argChoices === undefined ? '' : ` (${option.argChoices.join(', ')})`;
     const value: unknown = option.defaultValue;
     // A negated option is on by default; saying so would confuse.
-    const preset = value === undefined || option.negate ? '' : `; default \`${String(value)}\``;
+    const preset = value === undefined || option.negate ? '' : `; default \`${JSON.stringify(value)}\``;
     return `| \`${option.flags}\` | ${`${option.description}${choices}${preset}`.replaceAll('|', '\\|')} |`;
   });
   return [...heading, '| option | meaning |', '|---|---|', ...rows];

@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { ClobiError } from '../../shared/errors.ts';
 
@@ -16,10 +16,20 @@ export function placeInside(directory: string, path: string): string {
 /** Makes the parent directories; refuses when a link among them leads out of `directory`. */
 export async function makeParents(directory: string, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
+  if (await isParentInside(directory, file)) return;
+  const parent = await realpath(dirname(file));
+  throw new ClobiError('CONFLICT', `${file} lies outside ${directory} because of a link on the way (${parent}); it was not written. Remove the link.`);
+}
+
+/** Removes a file if it is there, and only when no link leads out of `directory` on the way. */
+export async function removeInside(directory: string, file: string): Promise<void> {
+  if (await isParentInside(directory, file).catch(() => false)) await rm(file, { force: true });
+}
+
+async function isParentInside(directory: string, file: string): Promise<boolean> {
   const root = await realpath(directory);
   const parent = await realpath(dirname(file));
-  if (parent === root || parent.startsWith(root.endsWith(sep) ? root : root + sep)) return;
-  throw new ClobiError('CONFLICT', `${file} lies outside ${directory} because of a link on the way (${parent}); it was not written. Remove the link.`);
+  return parent === root || parent.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
 /** A regular file of that size; a link is none. */

@@ -30,12 +30,22 @@ export interface Order {
 
 /** However little is known, so many tasks a slot may be outstanding: one runs, one is at hand. */
 const TASKS_A_SLOT = 2;
+/** So many units a slot are outstanding while a job's units still grow. */
+const UNITS_A_SLOT = 2;
+
+/** More are left to the next pass: sizes then follow from what was measured meanwhile, and no transaction is long. */
+const UNITS_A_PASS = 2_000;
 
 /** The books of one pass: what each job, owner and pool would have if everything planned so far were done. */
 interface Waiting {
   candidate: JobCandidate;
   left: number;
-  pools: PlanningPool[];
+  pools: EligiblePool[];
+}
+/** `liked`: how many of the job's preferences the pool meets. */
+interface EligiblePool {
+  pool: PlanningPool;
+  liked: number;
 }
 interface PlanningPool {
   plan: PlanPool;
@@ -52,14 +62,18 @@ export function planDispatch(input: PlanInput): Order[] {
   const owners = new Map<string, number>();
   for (const { owner, outstanding } of input.candidates) owners.set(owner, (owners.get(owner) ?? 0) + outstanding);
   const orders = new Map<string, Order>();
+  let units = 0;
   for (const sharing of byPriority(input.candidates)) {
-    let waiting = sharing.map((candidate) => ({ candidate, left: tasksAllowed(candidate), pools: eligiblePools(candidate, pools) }));
-    for (;;) {
-      waiting = waiting.filter((job) => job.left > 0 && choosePool(input, job) !== undefined);
-      const job = fairest(waiting, owners);
-      const pool = job === undefined ? undefined : choosePool(input, job);
-      if (job === undefined || pool === undefined) break;
+    const waiting = new Set(sharing.map((candidate) => prepare(input, candidate, eligiblePools(candidate, pools))));
+    for (let job = fairest(waiting, owners); job !== undefined && units < UNITS_A_PASS; job = fairest(waiting, owners)) {
+      const pool = job.left > 0 ? choosePool(input, job) : undefined;
+      // Pools only fill in one pass: who finds no room now will find none later.
+      if (pool === undefined) {
+        waiting.delete(job);
+        continue;
+      }
       const size = planUnit(input, job, pool);
+      units += 1;
       owners.set(job.candidate.owner, (owners.get(job.candidate.owner) ?? 0) + size);
       addTo(orders, { job: job.candidate.job, pool: pool.plan.place.name }, size);
     }
@@ -73,30 +87,46 @@ function byPriority(candidates: readonly JobCandidate[]): JobCandidate[][] {
   return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
 }
 
-const tasksAllowed = ({ ready, outstanding, spec }: JobCandidate): number =>
-  spec.maxParallel === null ? ready : Math.min(ready, spec.maxParallel - outstanding);
+function prepare(input: PlanInput, candidate: JobCandidate, pools: EligiblePool[]): Waiting {
+  const { ready, outstanding, spec } = candidate;
+  const slots = pools.reduce((sum, { pool }) => sum + pool.plan.load.slots, 0);
+  const most = Math.min(spec.maxParallel ?? Number.POSITIVE_INFINITY, mostWhileGrowing(input, candidate, slots));
+  return { candidate, left: Math.min(ready, most - outstanding), pools };
+}
 
-const eligiblePools = ({ spec }: JobCandidate, pools: readonly PlanningPool[]): PlanningPool[] =>
+/**
+ * While the units of a job still grow, only a few of them a slot are out: else the whole lookahead would be filled
+ * with small ones before anything is learnt.
+ */
+function mostWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: number): number {
+  const size = unitSize(input, candidate);
+  const isGrowing = candidate.meanMs !== null && size === 2 * candidate.samples;
+  return isGrowing && input.lookaheadMs !== null ? size * UNITS_A_SLOT * Math.max(1, slots) : Number.POSITIVE_INFINITY;
+}
+
+const eligiblePools = ({ spec }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
   pools
     .filter(({ plan }) => eligibility(spec, plan.place).eligible)
-    .sort((a, b) => preference(spec, b.plan.place) - preference(spec, a.plan.place));
+    .map((pool) => ({ pool, liked: preference(spec, pool.plan.place) }));
 
-function fairest(waiting: readonly Waiting[], owners: ReadonlyMap<string, number>): Waiting | undefined {
+function fairest(waiting: Iterable<Waiting>, owners: ReadonlyMap<string, number>): Waiting | undefined {
   const rank = ({ candidate }: Waiting): number => owners.get(candidate.owner) ?? 0;
-  return waiting.reduce<Waiting | undefined>((best, next) => {
-    if (best === undefined || rank(next) < rank(best)) return next;
-    return rank(next) === rank(best) && next.candidate.seq < best.candidate.seq ? next : best;
-  }, undefined);
+  let best: Waiting | undefined;
+  for (const next of waiting) {
+    if (best === undefined || rank(next) < rank(best) || (rank(next) === rank(best) && next.candidate.seq < best.candidate.seq)) best = next;
+  }
+  return best;
 }
 
 /** The pool with room that would be done first; pools that the job prefers more are asked before the others. */
-function choosePool(input: PlanInput, { candidate, pools }: Waiting): PlanningPool | undefined {
-  const open = pools.filter((pool) => roomOf(input, pool) > 0);
-  const liked = Math.max(...open.map(({ plan }) => preference(candidate.spec, plan.place)));
-  const finish = ({ plan, workMs }: PlanningPool): number => workMs / Math.max(1, plan.load.slots);
-  return open
-    .filter(({ plan }) => preference(candidate.spec, plan.place) === liked)
-    .reduce<PlanningPool | undefined>((best, next) => (best === undefined || finish(next) < finish(best) ? next : best), undefined);
+function choosePool(input: PlanInput, { pools }: Waiting): PlanningPool | undefined {
+  const finish = ({ pool }: EligiblePool): number => pool.workMs / Math.max(1, pool.plan.load.slots);
+  let best: EligiblePool | undefined;
+  for (const next of pools) {
+    if (roomOf(input, next.pool) <= 0) continue;
+    if (best === undefined || next.liked > best.liked || (next.liked === best.liked && finish(next) < finish(best))) best = next;
+  }
+  return best?.pool;
 }
 
 /** How much more work the pool may be given, in ms of one slot; 0: none. A pool without a live agent gets nothing ahead of time. */

@@ -3,8 +3,9 @@ import { endAttempt } from './attempts.ts';
 import { logEvent } from './events.ts';
 import { type JobRow, stateNumber, touchJob } from './job-rows.ts';
 import { revokeTask } from './revokes.ts';
+import type { TaskState } from '../../shared/task-state.ts';
 import type { Work } from './session.ts';
-import { moveTask, taskAt, type TaskRow, waitingTasks } from './tasks.ts';
+import { moveTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
 import { tasksOfUnit, unitByUid } from './unit-rows.ts';
 
 const CHUNK = 10_000;
@@ -14,7 +15,7 @@ export function cancelOpen(w: Work, job: JobRow, reason: string): number {
   job.cancelReason ??= reason;
   touchJob(w.s, job);
   let cancelled = cancelRest(w, job);
-  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelWaiting(w, job, state, reason);
+  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason });
   for (const task of dispatchedTasks(w, job)) cancelled += cancelTask(w, job, task, reason);
   if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
   return cancelled;
@@ -35,13 +36,13 @@ export function cancelNamed(w: Work, job: JobRow, indices: readonly number[], re
 export function cancelBlocked(w: Work, job: JobRow, reason: string): number {
   job.cancelReason ??= reason;
   const rest = job.restState === 'blocked' ? cancelRest(w, job) : 0;
-  return rest + cancelWaiting(w, job, 'blocked', reason);
+  return rest + cancelListed(w, job, 'blocked', { reason });
 }
 
 /** `timeout.queue`: ends as cancelled whatever has not started once. */
 export function cancelUnstarted(w: Work, job: JobRow, reason: string): number {
   let cancelled = cancelRest(w, job);
-  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelWaiting(w, job, state, reason, true);
+  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason, only: isUnstarted });
   for (const task of dispatchedTasks(w, job)) if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
   if (cancelled > 0) {
     job.cancelReason ??= reason;
@@ -88,12 +89,17 @@ function cancelRest({ s, now, applied }: Work, job: JobRow): number {
   return count;
 }
 
+interface Which {
+  reason: string;
+  only?: (task: TaskRow) => boolean;
+}
+
 /** In chunks, so that a million rows are never in memory at once. */
-function cancelWaiting(w: Work, job: JobRow, state: 'blocked' | 'ready' | 'backoff', reason: string, unstarted = false): number {
+function cancelListed(w: Work, job: JobRow, state: TaskState, { reason, only = () => true }: Which): number {
   let cancelled = 0;
   for (let after = -1; ; ) {
-    const tasks = waitingTasks(w.s, job, state, { after, limit: CHUNK });
-    for (const task of tasks) if (!unstarted || isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+    const tasks = listedTasks(w.s, job, state, { after, limit: CHUNK });
+    for (const task of tasks) if (only(task)) cancelled += cancelTask(w, job, task, reason);
     const last = tasks.at(-1);
     if (last === undefined || tasks.length < CHUNK) return cancelled;
     after = last.idx;

@@ -4,7 +4,7 @@ import { cancelBlocked, cancelTask } from './cancelling.ts';
 import { logEvent } from './events.ts';
 import { jobById, jobBySeq, type JobRow, shownCounts, specOf, touchJob } from './job-rows.ts';
 import type { Session, Work } from './session.ts';
-import { isExported, moveTask, taskAt, tasksAfter, waitingTasks } from './tasks.ts';
+import { isExported, moveTask, taskAt, tasksAfter, listedTasks } from './tasks.ts';
 
 const REASON = 'dependency';
 const CHUNK = 10_000;
@@ -28,11 +28,14 @@ export function settle(w: Work, job: JobRow): void {
   const whole = allOf(statesByJob(w.s, job));
   if (whole === 'broken') {
     const cancelled = cancelBlocked(w, job, REASON);
-    return logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: what they depend on did not succeed` });
+    logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: what they depend on did not succeed` });
   }
-  if (whole === 'open') return;
+  if (whole !== 'holds') return;
   const byTasks = specOf(w.s, job).depends.filter(({ by }) => by === 'tasks');
-  if (byTasks.length === 0) return releaseBlocked(w, job);
+  if (byTasks.length === 0) {
+    releaseBlocked(w, job);
+    return;
+  }
   settleRows(w, job, byTasks.map(({ job: id }) => id));
   if (byTasks.every(({ job: id }) => isOver(w.s, id))) settleRest(w, job);
 }
@@ -54,7 +57,7 @@ function statesByJob(s: Session, job: JobRow): DependencyState[] {
 function releaseBlocked(w: Work, job: JobRow): void {
   if (job.restState === 'blocked') moveRest(w, job);
   for (let after = -1; ; ) {
-    const tasks = waitingTasks(w.s, job, 'blocked', { after, limit: CHUNK });
+    const tasks = listedTasks(w.s, job, 'blocked', { after, limit: CHUNK });
     for (const task of tasks) moveTask(w, job, task, 'ready');
     const last = tasks.at(-1);
     if (last === undefined) break;

@@ -5,7 +5,7 @@ import { logEvent } from './events.ts';
 import { jobBySeq, type JobRow, neededJob, specOf, touchJob } from './job-rows.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { DispatchState, JobCandidate, PoolLoad, UnitRow } from './store.ts';
-import { moveTask, restTask, taskAt, type TaskRow, waitingTasks } from './tasks.ts';
+import { moveTask, restTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
 import { changeLoad, tasksOfUnit, touchUnit, unitById } from './unit-rows.ts';
 
 type Order = Parameters<DispatchState['createUnits']>[0];
@@ -21,7 +21,7 @@ export const dispatchState = (s: Session): DispatchState => ({
 });
 
 function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
-  const over = w.s.sql('SELECT job, idx FROM tasks WHERE state = 4 AND ready_at <= ? ORDER BY ready_at').all(w.now) as { job: number; idx: number }[];
+  const over = w.s.sql('SELECT job, idx FROM task_lists WHERE at IS NOT NULL AND at <= ? ORDER BY at').all(w.now) as { job: number; idx: number }[];
   for (const { job: seq, idx } of over) {
     const job = jobBySeq(w.s, seq);
     const task = taskAt(w.s, job, idx);
@@ -29,7 +29,7 @@ function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
     task.readyAt = null;
     moveTask(w, job, task, 'ready');
   }
-  const next = w.s.sql('SELECT min(ready_at) AS at FROM tasks WHERE state = 4').get() as { at: number | null };
+  const next = w.s.sql('SELECT min(at) AS at FROM task_lists WHERE at IS NOT NULL').get() as { at: number | null };
   return { ended: over.length, nextAt: next.at };
 }
 
@@ -85,7 +85,7 @@ function createUnits(w: Work, order: Order): UnitRow[] {
 /** Lowest index first, whether with a row (it was ready before) or of the rest. */
 function pickReady(s: Session, job: JobRow, count: number): TaskRow[] {
   if (count <= 0) return [];
-  const rows = waitingTasks(s, job, 'ready', { after: -1, limit: count });
+  const rows = listedTasks(s, job, 'ready', { after: -1, limit: count });
   if (job.restState !== 'ready') return rows;
   const rest = pickRest(s, job, count - rows.filter(({ idx }) => idx < job.restFrom).length);
   return [...rows, ...rest].sort((a, b) => a.idx - b.idx).slice(0, count);

@@ -1,6 +1,6 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { compileMatrix } from '../../shared/job-file/matrix.ts';
+import { type CompiledMatrix, compileMatrix } from '../../shared/job-file/matrix.ts';
 import type { JobSpec, TaskParams } from '../../shared/job-spec.ts';
 import { cancelNamed, cancelOpen, cancelUnstarted } from './cancelling.ts';
 import { settle } from './dependents.ts';
@@ -8,6 +8,7 @@ import { logEvent } from './events.ts';
 import { jobById, jobBySeq, type JobRow, neededJob, specOf, stateNumber, touchJob } from './job-rows.ts';
 import { nothingApplied, type Session } from './session.ts';
 import type { JobState, NewJob } from './store.ts';
+import { insertTask } from './tasks.ts';
 
 /** Items in one row of the table: parameters are read in the order of the tasks. */
 const ITEMS_A_CHUNK = 256;
@@ -78,9 +79,7 @@ export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt
   );
   const seq = Number(lastInsertRowid);
   insertItems(s, seq, items ?? []);
-  for (const index of indices ?? []) {
-    s.sql('INSERT INTO tasks(job, idx, state, epoch, n, failures, losses, outputs) VALUES (?, ?, ?, 0, 0, 0, 0, 0)').run(seq, index, stateNumber(state));
-  }
+  for (const index of indices ?? []) insertTask(s, seq, index, state);
   for (const { job } of spec.depends) {
     const upstream = jobById(s, job);
     if (upstream === undefined) {
@@ -139,15 +138,15 @@ function release(s: Session, id: JobId, now: number): void {
 /** Reads the parameters of tasks; remembers the chunk of items and the matrix read last. */
 function paramsReader(s: Session): JobState['params'] {
   let chunk: { key: string; params: TaskParams[] } | undefined;
-  let matrix: { job: JobId; at: (index: number) => NonNullable<TaskParams['matrix']> } | undefined;
+  let matrix: { job: JobId; compiled: CompiledMatrix } | undefined;
   return (id, index) => {
     const job = jobById(s, id);
     if (job === undefined) return undefined;
     const { tasks } = specOf(s, job);
     if (tasks.kind === 'count') return undefined;
     if (tasks.kind === 'matrix') {
-      if (matrix?.job !== id) matrix = { job: id, at: compileMatrix(tasks.matrix).at };
-      return index < tasks.count ? { matrix: matrix.at(index) } : undefined;
+      if (matrix?.job !== id) matrix = { job: id, compiled: compileMatrix(tasks.matrix) };
+      return index < tasks.count ? { matrix: matrix.compiled.at(index) } : undefined;
     }
     const number = Math.floor(index / ITEMS_A_CHUNK);
     const key = `${job.seq} ${number}`;

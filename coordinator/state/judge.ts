@@ -48,27 +48,27 @@ function applyEvent(w: Work, event: AgentEvent, from: From): void {
   switch (event.type) {
     case 'hello':
       boot.hello = JSON.stringify(event);
-      return agentsChanged(w, boot.pool);
+      { agentsChanged(w, boot.pool); return; }
     case 'heartbeat':
       if (from.place > boot.beat) boot.running = event.running;
-      return applyHeartbeat(w.s, boot, event.claims, from.place);
+      { applyHeartbeat(w.s, boot, event.claims, from.place); return; }
     case 'started':
-      return applyStarted(w, event, from);
+      { applyStarted(w, event, from); return; }
     case 'outcome':
-      return applyOutcomes(w, event, from);
+      { applyOutcomes(w, event, from); return; }
     case 'returned':
-      return applyReturned(w, event, from);
+      { applyReturned(w, event, from); return; }
     case 'draining':
       boot.draining = 1;
-      return agentsChanged(w, boot.pool);
+      { agentsChanged(w, boot.pool); return; }
     case 'goodbye':
       boot.ended = 'goodbye';
-      return endBoot(w, boot, 'goodbye');
+      { endBoot(w, boot, 'goodbye'); return; }
     case 'rejected':
       if (!from.repeated) boot.rejected += 1;
       return;
     default:
-      return ignore(event);
+      { ignore(event); return; }
   }
 }
 

@@ -118,7 +118,7 @@ function giveBack(w: Work, job: JobRow, task: TaskRow): void {
 function takeBack(w: Work, job: JobRow, task: TaskRow, why: VoidReason): void {
   if (isPlanted('void-without-new-attempt')) {
     task.n -= 1;
-    return moveTask(w, job, task, 'ready');
+    moveTask(w, job, task, 'ready'); return;
   }
   loseTask(w, job, task, REASONS[why]);
 }

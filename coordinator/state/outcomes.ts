@@ -26,8 +26,8 @@ export function commitOutcome(w: Work, outcome: Outcome): void {
     { now: w.now, random: w.s.random() },
   );
   const ended = { ...outcome, parsed };
-  if (judgement.kind === 'superseded') return recordSuperseded(w, job, task, ended);
-  if (judgement.counted === 'success') return commitSuccess(w, job, task, ended);
+  if (judgement.kind === 'superseded') { recordSuperseded(w, job, task, ended); return; }
+  if (judgement.counted === 'success') { commitSuccess(w, job, task, ended); return; }
   if (judgement.counted === 'failure') countRun(w, job, outcome);
   endBadly(w, { job, task, judgement, outcome, reason: outcome.reason ?? outcome.result });
 }
@@ -126,7 +126,7 @@ export function endBadly(w: Work, { job, task, judgement, reason, outcome }: Bad
   logEvent(s, job, { at: now, type: failed ? 'failed' : 'lost', task: task.idx, text: describeEnd(task, judgement, reason, outcome) });
   if (judgement.kind === 'again') {
     task.readyAt = judgement.state === 'backoff' ? judgement.readyAt : null;
-    return moveTask(w, job, task, judgement.state);
+    moveTask(w, job, task, judgement.state); return;
   }
   // A lost task has no visible run: what its runs did is not known.
   if (judgement.state === 'lost') task.run = null;

@@ -10,7 +10,7 @@ import { insertJob } from './jobs.ts';
 import { commitOutcome, countRun, unknownAttempt } from './outcomes.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { RebuildState } from './store.ts';
-import { moveTask, restTask, saveTask, taskAt, type TaskRow, waitingTasks } from './tasks.ts';
+import { moveTask, restTask, saveTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
 import { noteEnd } from './verdicts.ts';
 
 const CHUNK = 10_000;
@@ -49,7 +49,7 @@ export const rebuildState = (s: Session): RebuildState => ({
 function restoreVerdict(s: Session, verdict: Verdict): void {
   const job = jobById(s, verdict.job);
   if (job === undefined) return;
-  if (verdict.to !== undefined) return restoreRange(s, job, { ...verdict, to: verdict.to });
+  if (verdict.to !== undefined) { restoreRange(s, job, { ...verdict, to: verdict.to }); return; }
   const task = taskAt(s, job, verdict.index);
   if (task !== undefined && !isTerminal(task.state)) setFinal(s, job, task, verdict);
 }
@@ -90,7 +90,7 @@ function restoreOutcome(w: Work, outcome: Outcome): void {
     task.epoch = attempt.epoch;
     if (task.state === 'ready' || task.state === 'blocked') saveTask(s, job, task);
   }
-  if (isTerminal(task.state) && task.run === outcome.run) return describeVisible(w, { job, task, outcome, attempt });
+  if (isTerminal(task.state) && task.run === outcome.run) { describeVisible(w, { job, task, outcome, attempt }); return; }
   commitOutcome(w, outcome);
 }
 
@@ -145,7 +145,7 @@ function loseReady(w: Work, job: JobRow): number {
   return lost;
 }
 
-const nextReady = ({ s }: Work, job: JobRow): TaskRow[] => waitingTasks(s, job, 'ready', { after: -1, limit: CHUNK });
+const nextReady = ({ s }: Work, job: JobRow): TaskRow[] => listedTasks(s, job, 'ready', { after: -1, limit: CHUNK });
 
 function loseOne(w: Work, job: JobRow, task: TaskRow): number {
   task.losses = 1;

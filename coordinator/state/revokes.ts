@@ -6,7 +6,7 @@ const WHOLE = -1;
 
 /** R8: the agents are to stop or drop this task of the unit; the whole unit when it was the last open one. Call it before the task moves. */
 export function revokeTask(w: Work, unit: UnitRecord, index: number): void {
-  if (unit.open <= 1) return revokeUnit(w, unit);
+  if (unit.open <= 1) { revokeUnit(w, unit); return; }
   write(w, unit, index);
 }
 

@@ -6,7 +6,7 @@ import { type JobRow, stateNumber, stateOf, touchJob } from './job-rows.ts';
 import type { Session, Work } from './session.ts';
 import { leaveUnit } from './unit-rows.ts';
 
-/** A task's row in memory. `unit`, `epoch`, `n`: its newest attempt. `fromRest`: it has no row yet. */
+/** A task's row in memory. `unit`, `epoch`, `n`: its newest attempt. `fromRest`: it has no row yet. `listed`: its state as written. */
 export interface TaskRow {
   idx: number;
   state: TaskState;
@@ -24,10 +24,12 @@ export interface TaskRow {
   outputs: number;
   verdict: number | null;
   fromRest: boolean;
+  listed: TaskState | undefined;
 }
 
-const SELECT =
-  'SELECT idx, state, epoch, n, failures, losses, unit, ready_at, started_at, ended_at, run, agent, reason, outputs, verdict FROM tasks';
+const COLUMNS =
+  'tasks.idx, state, epoch, n, failures, losses, unit, ready_at, started_at, ended_at, run, agent, reason, outputs, verdict';
+const SELECT = `SELECT ${COLUMNS} FROM tasks`;
 
 /** The task; one of the rest is made up on the fly. Undefined when the job has no such task. */
 export function taskAt(s: Session, job: JobRow, index: number): TaskRow | undefined {
@@ -46,22 +48,23 @@ export interface TaskPage {
   limit: number;
 }
 
-/** Rows in `blocked`, `ready` or `backoff`, by index. */
-export function waitingTasks(s: Session, job: JobRow, state: TaskState, { after, limit }: TaskPage): TaskRow[] {
-  const text = `${SELECT} WHERE job = ? AND state IN (0, 1, 4) AND state = ? AND idx > ? ORDER BY idx LIMIT ?`;
-  return (s.sql(text).all(job.seq, stateNumber(state), after, limit) as unknown as Row[]).map(fromRow);
+/** Rows in a state that is listed: any but `dispatched`, `running` and `succeeded`. By index. */
+export const listedTasks = (s: Session, job: JobRow, state: TaskState, page: TaskPage): TaskRow[] =>
+  readList(s, job, stateNumber(state), page);
+
+/** Rows of tasks that have outputs, by index. */
+export const tasksWithOutputs = (s: Session, job: JobRow, page: TaskPage): TaskRow[] => readList(s, job, OUTPUTS, page);
+
+function readList(s: Session, job: JobRow, list: number, { after, limit }: TaskPage): TaskRow[] {
+  const text = `SELECT ${COLUMNS} FROM task_lists l CROSS JOIN tasks ON tasks.job = l.job AND tasks.idx = l.idx
+    WHERE l.job = ? AND l.list = ? AND l.idx > ? ORDER BY l.idx LIMIT ?`;
+  return (s.sql(text).all(job.seq, list, after, limit) as unknown as Row[]).map(fromRow);
 }
 
 /** Rows in whatever state, by index. */
 export function tasksAfter(s: Session, job: JobRow, { after, limit }: TaskPage): TaskRow[] {
   const rows = s.sql(`${SELECT} WHERE job = ? AND idx > ? ORDER BY idx LIMIT ?`).all(job.seq, after, limit);
   return (rows as unknown as Row[]).map(fromRow);
-}
-
-/** Rows in `failed`, `cancelled` or `lost`, by index. */
-export function badTasks(s: Session, job: JobRow, state: TaskState, { after, limit }: TaskPage): TaskRow[] {
-  const text = `${SELECT} WHERE job = ? AND state IN (6, 7, 8) AND state = ? AND idx > ? ORDER BY idx LIMIT ?`;
-  return (s.sql(text).all(job.seq, stateNumber(state), after, limit) as unknown as Row[]).map(fromRow);
 }
 
 /** A task without a row yet, as its job's rest says. */
@@ -83,6 +86,7 @@ export function restTask(job: JobRow, index: number): TaskRow {
     outputs: 0,
     verdict: job.restVerdict,
     fromRest: true,
+    listed: undefined,
   };
 }
 
@@ -134,7 +138,38 @@ export function saveTask(s: Session, job: JobRow, task: TaskRow): void {
   s.sql(text).run(
     stateNumber(task.state), epoch, n, failures, losses, unit, readyAt, startedAt, endedAt, run, agent, reason, outputs, verdict, job.seq, task.idx,
   );
+  relist(s, job, task);
   if (task.fromRest) leaveRest(s, job, task);
+}
+
+/** Keeps `task_lists`. The usual way of a task, from the rest to a success without outputs, touches no list. */
+function relist(s: Session, job: JobRow, task: TaskRow): void {
+  if (task.listed !== task.state) {
+    if (task.listed !== undefined && LISTED.has(task.listed)) {
+      s.sql('DELETE FROM task_lists WHERE job = ? AND list = ? AND idx = ?').run(job.seq, stateNumber(task.listed), task.idx);
+    }
+    if (LISTED.has(task.state)) addToList(s, { job: job.seq, list: stateNumber(task.state), idx: task.idx, at: task.readyAt });
+    task.listed = task.state;
+  }
+  if (task.outputs > 0) addToList(s, { job: job.seq, list: OUTPUTS, idx: task.idx, at: null });
+}
+
+const LISTED: ReadonlySet<TaskState> = new Set(['blocked', 'ready', 'backoff', 'failed', 'cancelled', 'lost']);
+/** The list of tasks with outputs, beside those of the states. */
+const OUTPUTS = 9;
+
+function addToList(s: Session, { job, list, idx, at }: { job: number; list: number; idx: number; at: number | null }): void {
+  s.sql('INSERT OR IGNORE INTO task_lists(job, list, idx, at) VALUES (?, ?, ?, ?)').run(job, list, idx, at);
+}
+
+/** A task that has a row from the start; its job counts it. */
+export function insertTask(s: Session, job: number, index: number, state: TaskState): void {
+  s.sql('INSERT INTO tasks(job, idx, state, epoch, n, failures, losses, outputs) VALUES (?, ?, ?, 0, 0, 0, 0, 0)').run(
+    job,
+    index,
+    stateNumber(state),
+  );
+  addToList(s, { job, list: stateNumber(state), idx: index, at: null });
 }
 
 /** The task has a row now. Indices below `restFrom` all have one, so it goes up with the lowest. */
@@ -188,4 +223,5 @@ const fromRow = (row: Row): TaskRow => ({
   outputs: row.outputs,
   verdict: row.verdict,
   fromRest: false,
+  listed: stateOf(row.state),
 });

@@ -4,7 +4,7 @@ import type { AttemptView, TaskView } from '../http/api.ts';
 import { attemptAt, type AttemptRow, attemptsOf } from './attempts.ts';
 import { type JobRow, stateNumber } from './job-rows.ts';
 import type { Session } from './session.ts';
-import { badTasks, isExported, restTask, taskAt, type TaskPage, type TaskRow, tasksAfter, waitingTasks } from './tasks.ts';
+import { listedTasks, isExported, restTask, taskAt, type TaskPage, type TaskRow, tasksAfter } from './tasks.ts';
 import { tasksOfUnit, unitByUid } from './unit-rows.ts';
 import type { TaskQuery } from './views.ts';
 
@@ -46,7 +46,7 @@ function tasksIn(s: Session, job: JobRow, state: TaskState, page: TaskPage): Tas
     case 'blocked':
     case 'ready':
     case 'backoff': {
-      const rows = waitingTasks(s, job, state, page);
+      const rows = listedTasks(s, job, state, page);
       return job.restState === state ? mergeRest(s, job, rows, page) : rows;
     }
     case 'dispatched':
@@ -57,7 +57,7 @@ function tasksIn(s: Session, job: JobRow, state: TaskState, page: TaskPage): Tas
     case 'failed':
     case 'cancelled':
     case 'lost': {
-      const rows = badTasks(s, job, state, page).filter(({ verdict }) => isExported(s, verdict));
+      const rows = listedTasks(s, job, state, page).filter(({ verdict }) => isExported(s, verdict));
       return job.restState === state && isExported(s, job.restVerdict) ? mergeRest(s, job, rows, page) : rows;
     }
   }

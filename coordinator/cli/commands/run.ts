@@ -47,7 +47,7 @@ export async function run(context: Context, args: readonly string[], options: Op
   let services: LocalServices | undefined;
   try {
     services = await startServices({ home: directory, slots: options.slots, say: (line) => progress.say(line), signal: interrupts.signal });
-    interrupts.onSecond(services.hurry);
+    interrupts.onSecond(() => services?.hurry());
     const signal = AbortSignal.any([interrupts.signal, services.failed]);
     const results = resolve(options.results ?? `${name}-results`);
     return await runAll({ context, jobs, home, services, progress, results, saveLogs: options.logs, signal });
@@ -80,13 +80,23 @@ async function runAll(run: LocalRun): Promise<number> {
   const chains = await submitAll(run);
   for (let again = chooseRetries(chains); ; again = chooseRetries(chains)) {
     for (const chain of again) {
-      await retryChain(run.services.client, chain);
-      run.progress.say(`${chain.name}: ${plural(chain.view.tasks, 'task')} that did not succeed before run again.`);
+      await retryOrSay(run, chain);
     }
     await followChains(run, chains);
     if (chooseRetries(chains).length === 0) break;
   }
   return finishRun(chains, { ...run, client: run.services.client });
+}
+
+/** One job that cannot be run again must not keep the results of the others from being saved. */
+async function retryOrSay(run: LocalRun, chain: Chain): Promise<void> {
+  try {
+    await retryChain(run.services.client, chain);
+    run.progress.say(`${chain.name}: ${plural(chain.view.tasks, 'task')} that did not succeed before run again.`);
+  } catch (error) {
+    if (!(error instanceof ClobiError) || error.retryable) throw error;
+    run.progress.say(`${chain.name} cannot be run again: ${error.message} --fresh begins anew.`);
+  }
 }
 
 async function submitAll(run: LocalRun): Promise<Chain[]> {

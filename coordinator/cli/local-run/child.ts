@@ -63,7 +63,10 @@ export class Child {
     for (;;) {
       const why = await this.#runOnce();
       if (this.#stopping) return;
-      if (this.#left === 0) return this.#options.onGone(why);
+      if (this.#left === 0) {
+        this.#options.onGone(why);
+        return;
+      }
       this.#left -= 1;
       this.#options.onRestart(why);
       await pause(PAUSE_BEFORE_RESTART_MS);

@@ -1,3 +1,5 @@
+import { DETACHED } from '../exit.ts';
+
 /** Ctrl-C, SIGTERM and SIGHUP of `clobi run`: the first asks to stop cleanly, the second to stop now. */
 export interface Interrupts {
   signal: AbortSignal;
@@ -12,8 +14,9 @@ export function watchInterrupts(): Interrupts {
   let hurry: (() => void) | undefined;
   const onSignal = (): void => {
     // Before there is anything to stop cleanly, nothing is lost by going.
-    if (first.signal.aborted) hurry === undefined ? process.exit(130) : hurry();
-    else first.abort();
+    if (!first.signal.aborted) first.abort();
+    else if (hurry === undefined) process.exit(DETACHED);
+    else hurry();
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   return {

@@ -1,5 +1,5 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import PQueue from 'p-queue';
 import { isTerminal } from '../../../shared/task-state.ts';
 import { formatBytes } from '../../../shared/units-of-measure.ts';
@@ -10,7 +10,7 @@ import type { LogStream } from '../log-lines.ts';
 import type { Progress } from '../output/progress.ts';
 import { plural } from '../output/text.ts';
 import { outputPages, taskPages } from '../paging.ts';
-import { placeInside } from '../safe-path.ts';
+import { makeParents, placeInside, removeInside } from '../safe-path.ts';
 import { openLog } from '../task-log.ts';
 import { type Chain, findSuperseded } from './chain.ts';
 
@@ -91,10 +91,14 @@ async function saveLog(at: { job: string; task: TaskView; stream: LogStream }, o
   if (options.taken.has(place)) return;
   const log = await openLog(options.client, { job: at.job, index: at.task.index, stream: at.stream }, 0, options.signal);
   const chunks = log?.bytes[Symbol.asyncIterator]();
-  const first = await chunks?.next();
-  if (chunks === undefined || first?.value === undefined) return;
+  const first = (await chunks?.next()) as IteratorResult<Uint8Array, undefined> | undefined;
   const file = placeInside(options.directory, place);
-  await mkdir(dirname(file), { recursive: true });
+  if (chunks === undefined || first?.value === undefined) {
+    // An earlier, failed run of this very task may have left one; it is no output, see above.
+    await removeInside(options.directory, file);
+    return;
+  }
+  await makeParents(options.directory, file);
   const part = `${file}.clobi-part`;
   await writeFile(part, prepend(first.value, chunks));
   await rename(part, file);

@@ -67,10 +67,12 @@ CREATE TABLE tasks (
   verdict INTEGER,
   PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tasks_waiting ON tasks(job, state, idx) WHERE state IN (0, 1, 4);
-CREATE INDEX tasks_backoff ON tasks(ready_at) WHERE state = 4;
-CREATE INDEX tasks_bad ON tasks(job, state, idx) WHERE state IN (6, 7, 8);
-CREATE INDEX tasks_outputs ON tasks(job, idx) WHERE outputs > 0;
+
+-- The tasks with a row in each state that few are in or that is looked for: `list` is the state's number, or 9 for those with outputs.
+-- Not indexes on tasks: even partial ones, that do not hold the row, cost more than the row itself at each change of it.
+-- `at`: the end of the backoff.
+CREATE TABLE task_lists (job INTEGER NOT NULL, list INTEGER NOT NULL, idx INTEGER NOT NULL, at INTEGER, PRIMARY KEY (job, list, idx)) STRICT, WITHOUT ROWID;
+CREATE INDEX task_lists_at ON task_lists(at) WHERE at IS NOT NULL;
 
 -- Attempts that came to an end. The open one is in its task's row.
 CREATE TABLE attempts (

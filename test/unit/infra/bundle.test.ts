@@ -61,8 +61,9 @@ test('it tells what is wrong with its options', async () => {
   const missing = await agent();
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /--pool is missing/);
-  const slots = await agent('--pool', 'local', '--home', alone, '--slots', '0');
-  assert.notEqual(slots.code, 0);
+  const slots = await agent('--pool', 'local', '--slots', 'many');
+  assert.equal(slots.code, 2);
+  assert.match(slots.stderr, /--slots "many" is no number/);
   const unknown = await agent('--pool', 'nowhere', '--home', alone);
   assert.equal(unknown.code, 3);
   assert.match(unknown.stderr, /Pool "nowhere" is not known here/);

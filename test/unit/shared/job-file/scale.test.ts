@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { loadJobFile } from '../../../../shared/job-file/load.ts';
+
+let directory = '';
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'clobi-scale-'));
+});
+after(() => rm(directory, { recursive: true }));
+
+async function layOut(job: string, files: Record<string, string> = {}): Promise<string> {
+  for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content);
+  const path = join(directory, 'job.yaml');
+  await writeFile(path, `apiVersion: clobi/v1\ncommand: [x]\n${job}`);
+  return path;
+}
+
+test('a count of a million costs nothing', async () => {
+  const path = await layOut('array: {count: 1000000}\n');
+  await loadJobFile(path);
+  const started = performance.now();
+  const [job] = await loadJobFile(path);
+  assert.equal(job?.submission.items, undefined);
+  assert.equal(job?.submission.spec.tasks.count, 1_000_000);
+  assert.ok(performance.now() - started < 250, `${performance.now() - started} ms`);
+});
+
+test('a file of a million lines is read in seconds', async () => {
+  const text = Array.from({ length: 1_000_000 }, (_, n) => `data/file-${n}.txt\n`).join('');
+  const path = await layOut('array: {fromFile: l.txt}\n', { 'l.txt': text });
+  const started = performance.now();
+  const [job] = await loadJobFile(path);
+  assert.equal(job?.submission.items?.length, 1_000_000);
+  assert.deepEqual(job.submission.items.at(-1), { item: 'data/file-999999.txt' });
+  assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
+});
