@@ -66,8 +66,10 @@ function findCandidates(s: Session, pool: string, patienceBefore: number | null)
   return [...candidates, ...unheard.map(({ id }) => ({ unit: id, pool, claimants: [], why: 'unclaimed' as const }))];
 }
 
-const claimantsOf = (s: Session, uid: number): VoidCandidate['claimants'] =>
-  s.sql('SELECT b.agent, b.boot FROM claims c JOIN boots b ON b.id = c.boot WHERE c.unit = ?').all(uid) as VoidCandidate['claimants'];
+function claimantsOf(s: Session, uid: number): VoidCandidate['claimants'] {
+  const rows = s.sql('SELECT b.agent, b.boot FROM claims c JOIN boots b ON b.id = c.boot WHERE c.unit = ?').all(uid);
+  return rows.map(({ agent, boot }) => ({ agent: agent as AgentId, boot: boot as BootId }));
+}
 
 function heardSentAt(s: Session, pool: string): number {
   const row = s.sql('SELECT heard_sent_at FROM pools WHERE name = ?').get(pool);
@@ -76,8 +78,9 @@ function heardSentAt(s: Session, pool: string): number {
 
 function oldestUnclaimed(s: Session, pool: string): { unit: UnitId; sentAt: number } | undefined {
   const text =
-    'SELECT id AS unit, sent_at AS sentAt FROM units WHERE pool = ? AND sent_at IS NOT NULL AND heard = 0 AND void = 0 AND open > 0 ORDER BY sent_at LIMIT 1';
-  return s.sql(text).get(pool) as { unit: UnitId; sentAt: number } | undefined;
+    'SELECT id, sent_at FROM units WHERE pool = ? AND sent_at IS NOT NULL AND heard = 0 AND void = 0 AND open > 0 ORDER BY sent_at LIMIT 1';
+  const row = s.sql(text).get(pool) as { id: UnitId; sent_at: number } | undefined;
+  return row === undefined ? undefined : { unit: row.id, sentAt: row.sent_at };
 }
 
 /** Looks at the unit again first: while segments were read, it may have been claimed or finished. */

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { planDispatch, type PlanInput, type PlanPool, unitSize } from '../../../../coordinator/core/dispatch.ts';
+import type { JobCandidate } from '../../../../coordinator/state/store.ts';
+import type { JobId } from '../../../../shared/ids.ts';
+import { specOf } from '../../../helpers/cluster.ts';
+
+type SpecInput = Parameters<typeof specOf>[0];
+const candidate = (job: string, fields: Partial<JobCandidate> = {}, spec: Partial<SpecInput> = {}): JobCandidate => ({
+  job: job as JobId,
+  owner: 'o',
+  priority: 0,
+  seq: 1,
+  spec: specOf({ command: ['true'], ...spec }),
+  ready: 1,
+  outstanding: 0,
+  meanMs: null,
+  samples: 0,
+  ...fields,
+});
+const pool = (name: string, load: Partial<PlanPool['load']> = {}): PlanPool => ({
+  place: { name, provider: 'local', region: null, archs: [], labels: {}, shapes: [] },
+  load: { pool: name, outstandingTasks: 0, outstandingUnits: 0, outstandingMs: 0, slots: 4, liveAgents: 1, shapes: [], ...load },
+});
+const plan = (candidates: JobCandidate[], fields: Partial<PlanInput> = {}) =>
+  planDispatch({ candidates, pools: [pool('p')], lookaheadMs: 10_000, unitTargetMs: 2_000, unknownMs: 1_000, maxUnitTasks: () => 1_000, ...fields });
+const tasksOf = (orders: ReturnType<typeof plan>, job?: string): number =>
+  orders.filter((order) => job === undefined || order.job === job).reduce((sum, { sizes }) => sum + sizes.reduce((a, b) => a + b, 0), 0);
+
+test('nothing is known: units of one task, within the lookahead', () => {
+  const [order] = plan([candidate('j', { ready: 1_000 })]);
+  assert.deepEqual(order, { job: 'j', pool: 'p', sizes: Array.from({ length: 40 }, () => 1) });
+});
+
+test('units grow with what was measured, up to the target', () => {
+  const size = (samples: number, meanMs: number) =>
+    unitSize({ unitTargetMs: 2_000, maxUnitTasks: () => 1_000 } as unknown as PlanInput, candidate('j', { samples, meanMs }));
+  assert.deepEqual([1, 2, 4, 100].map((samples) => size(samples, 10)), [2, 4, 8, 200]);
+  assert.equal(size(10_000, 0.001), 1_000, 'what the message holds');
+  assert.equal(size(10_000, 1_001), 1, 'a long task goes alone');
+});
+
+test('every slot gets a part of a small job', () => {
+  const [order] = plan([candidate('j', { ready: 10, meanMs: 1, samples: 100 })]);
+  assert.ok((order?.sizes.length ?? 0) >= 4, JSON.stringify(order));
+  assert.equal(tasksOf([order!]), 10);
+});
+
+test('higher priority first; the lower gets what room is left', () => {
+  const orders = plan([candidate('low', { ready: 100, seq: 1 }), candidate('high', { ready: 30, seq: 2, priority: 5 })]);
+  assert.deepEqual([tasksOf(orders, 'high'), tasksOf(orders, 'low')], [30, 10]);
+});
+
+test('owners share; within one the earlier job goes first', () => {
+  const orders = plan([
+    candidate('a1', { owner: 'a', ready: 100, seq: 1 }),
+    candidate('a2', { owner: 'a', ready: 100, seq: 2 }),
+    candidate('b1', { owner: 'b', ready: 100, seq: 3 }),
+  ]);
+  assert.deepEqual([tasksOf(orders, 'a1'), tasksOf(orders, 'a2'), tasksOf(orders, 'b1')], [20, 0, 20]);
+});
+
+test('who has work out already waits for the others', () => {
+  const orders = plan([candidate('a', { owner: 'a', ready: 100, outstanding: 30 }), candidate('b', { owner: 'b', ready: 100, seq: 2 })]);
+  assert.deepEqual([tasksOf(orders, 'a'), tasksOf(orders, 'b')], [5, 35]);
+});
+
+test('maxParallel bounds what is out', () => {
+  assert.equal(tasksOf(plan([candidate('j', { ready: 50, outstanding: 3 }, { maxParallel: 5 })])), 2);
+  assert.deepEqual(plan([candidate('j', { ready: 50, outstanding: 7 }, { maxParallel: 5 })]), []);
+});
+
+test('long tasks: two a slot are out, however short the lookahead', () => {
+  const long = candidate('j', { ready: 100, meanMs: 3_600_000, samples: 3 });
+  assert.equal(tasksOf(plan([long])), 8);
+  assert.equal(tasksOf(plan([long], { pools: [pool('p', { outstandingTasks: 7, outstandingMs: 7 * 3_600_000 })] })), 1);
+  assert.deepEqual(plan([long], { pools: [pool('p', { outstandingTasks: 8, outstandingMs: 8 * 3_600_000 })] }), []);
+});
+
+test('a pool without a live agent gets nothing, unless everything is pushed ahead', () => {
+  const dead = { pools: [pool('p', { slots: 0, liveAgents: 0 })] };
+  assert.deepEqual(plan([candidate('j', { ready: 5 })], dead), []);
+  assert.equal(tasksOf(plan([candidate('j', { ready: 5 })], { ...dead, lookaheadMs: null })), 5);
+});
+
+test('the pool that is done first gets the work, the preferred one before it', () => {
+  const pools = [pool('busy', { outstandingMs: 20_000 }), pool('idle')];
+  assert.equal(plan([candidate('j')], { pools })[0]?.pool, 'idle');
+  assert.equal(plan([candidate('j', {}, { placement: { prefer: { pools: ['busy'] } } })], { pools })[0]?.pool, 'busy');
+  assert.equal(plan([candidate('j', {}, { placement: { require: { pools: ['busy'] } } })], { pools })[0]?.pool, 'busy');
+});
+
+test('a plan keeps every bound, and leaves no slot idle that could have work', () => {
+  const candidates = fc.array(
+    fc.record({
+      owner: fc.constantFrom('a', 'b', 'c'),
+      priority: fc.integer({ min: 0, max: 2 }),
+      ready: fc.integer({ min: 1, max: 3_000 }),
+      outstanding: fc.integer({ min: 0, max: 10 }),
+      meanMs: fc.option(fc.double({ min: 0.01, max: 1e5, noNaN: true })),
+      samples: fc.integer({ min: 1, max: 1e4 }),
+      maxParallel: fc.option(fc.integer({ min: 1, max: 50 })),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+  const slots = fc.integer({ min: 1, max: 16 });
+  fc.assert(
+    fc.property(candidates, slots, (fields, count) => {
+      const jobs = fields.map(({ maxParallel, ...rest }, seq) =>
+        candidate(`j${seq}`, { ...rest, seq, samples: rest.meanMs === null ? 0 : rest.samples }, { maxParallel }),
+      );
+      const orders = plan(jobs, { pools: [pool('p', { slots: count })] });
+      for (const job of jobs) {
+        const planned = tasksOf(orders, job.job);
+        assert.ok(planned <= job.ready);
+        const { maxParallel } = job.spec;
+        if (maxParallel !== null) assert.ok(planned === 0 || planned + job.outstanding <= maxParallel);
+        const longest = Math.max(0, ...orders.filter((order) => order.job === job.job).flatMap(({ sizes }) => sizes));
+        if ((job.meanMs ?? Infinity) > 1_000) assert.ok(longest <= 1, 'a long task goes alone');
+        else assert.ok(longest * (job.meanMs ?? 0) <= 2_000 || longest <= 1);
+      }
+      const possible = jobs.reduce((sum, job) => sum + Math.max(0, Math.min(job.ready, (job.spec.maxParallel ?? Infinity) - job.outstanding)), 0);
+      const units = orders.flatMap(({ sizes }) => sizes).length;
+      assert.ok(units >= Math.min(count, possible, 1), 'work for somebody');
+    }),
+    { numRuns: 200 },
+  );
+});
