@@ -54,7 +54,13 @@ const NOTHING: LogRef = { bytes: 0, inline: '' };
 /** Stages, runs and judges one task; everything it leaves is uploaded when this resolves (R4). Never rejects. */
 export async function runTask(place: Place, task: TaskToRun, stop: StopState): Promise<Outcome> {
   const startedAt = place.clock.now();
-  const facts: Facts = { launched: undefined, problem: undefined, outputs: [], stdout: NOTHING, stderr: NOTHING };
+  const facts: Facts = {
+    launched: undefined,
+    problem: undefined,
+    outputs: [],
+    stdout: NOTHING,
+    stderr: NOTHING,
+  };
   try {
     await perform(place, task, stop, facts);
   } catch (error) {
@@ -75,7 +81,8 @@ async function perform(place: Place, task: TaskToRun, stop: StopState, facts: Fa
   const { spec, task: own } = task;
   const { launcher, workDirectory, store, cache } = place;
   const { cancelled } = stop;
-  const params = own.params ?? (own.paramsAt === undefined ? {} : await fetchParams(store, own.paramsAt, cancelled));
+  const params =
+    own.params ?? (own.paramsAt === undefined ? {} : await fetchParams(store, own.paramsAt, cancelled));
   const rendered = renderForTask(task, params);
   const directoryNumber = workDirectory.prepare({ outputs: rendered.outputs.length > 0 });
   const inputs = params.inputs === undefined ? spec.inputs : [...spec.inputs, ...params.inputs];
@@ -98,7 +105,8 @@ async function perform(place: Place, task: TaskToRun, stop: StopState, facts: Fa
     onLimit: stop.onLimit,
   });
   await finishLogs(launcher, facts);
-  if (rendered.outputs.length > 0 && !cancelled.aborted) await collect(place, task, { rendered, stop, facts });
+  if (rendered.outputs.length > 0 && !cancelled.aborted)
+    await collect(place, task, { rendered, stop, facts });
 }
 
 async function stdinFile(place: Place, stdin: { text: string } | { path: string }): Promise<string> {
@@ -111,7 +119,8 @@ async function stdinFile(place: Place, stdin: { text: string } | { path: string 
   const file = join(directory, stdin.path);
   const found = await stat(file).catch((error: unknown) => refuse('is not among the inputs.', error));
   if (!found.isFile()) return refuse('is no file.');
-  if (!(await isReallyInside(directory, file))) return refuse('is a link that leads out of the work directory.');
+  if (!(await isReallyInside(directory, file)))
+    return refuse('is a link that leads out of the work directory.');
   return realpath(file);
 }
 
@@ -123,7 +132,11 @@ async function finishLogs(launcher: Launcher, facts: Facts): Promise<void> {
   if (stderr.status === 'fulfilled') facts.stderr = stderr.value;
   for (const result of [stdout, stderr])
     if (result.status === 'rejected')
-      facts.problem = new TaskProblem('internal', `The output could not be uploaded: ${messageOf(result.reason)}`, result.reason);
+      facts.problem = new TaskProblem(
+        'internal',
+        `The output could not be uploaded: ${messageOf(result.reason)}`,
+        result.reason,
+      );
 }
 
 async function collect(
@@ -133,7 +146,8 @@ async function collect(
 ): Promise<void> {
   const { outputs, problem } = await collectOutputs({
     rules: rendered.outputs,
-    succeeded: facts.problem === undefined && hasSucceeded({ exit: facts.launched?.exit, stopped: stop.reason }),
+    succeeded:
+      facts.problem === undefined && hasSucceeded({ exit: facts.launched?.exit, stopped: stop.reason }),
     directory: place.workDirectory.path,
     prefix: resultPrefix(unit.job, task.index, run),
     store: place.store,
@@ -143,7 +157,12 @@ async function collect(
   facts.problem ??= problem;
 }
 
-function outcomeOf(place: Place, task: TaskToRun, stop: StopState, facts: Facts & { startedAt: number }): Outcome {
+function outcomeOf(
+  place: Place,
+  task: TaskToRun,
+  stop: StopState,
+  facts: Facts & { startedAt: number },
+): Outcome {
   const { unit, spec, run } = task;
   const { launched } = facts;
   const judgement = judge({

@@ -68,7 +68,10 @@ class LocalSlot implements Slot {
 
   async run(task: TaskToRun): Promise<Outcome> {
     if (this.#current !== undefined || this.#closed !== undefined)
-      throw new ClobiError('INTERNAL', 'A slot was given a task while it was running one, or after it was closed.');
+      throw new ClobiError(
+        'INTERNAL',
+        'A slot was given a task while it was running one, or after it was closed.',
+      );
     const cancel = new AbortController();
     const graceMs = task.spec.timeout.graceMs;
     const stop: StopState = {

@@ -12,12 +12,24 @@ import { probeIsolation } from '../agent/process/isolation.ts';
 import { startSlot } from '../agent/slot.ts';
 import { InputCache } from '../agent/steps/input-cache.ts';
 import type { Slot, TaskToRun } from '../agent/types.ts';
-import { attemptId, type AgentId, type BootId, newJobId, newRunId, newUnitId, type PoolName } from '../shared/ids.ts';
+import {
+  attemptId,
+  type AgentId,
+  type BootId,
+  newJobId,
+  newRunId,
+  newUnitId,
+  type PoolName,
+} from '../shared/ids.ts';
 import { jobSpecSchema } from '../shared/job-spec.ts';
 import { openStore } from '../shared/providers/open.ts';
 
 const { values } = parseArgs({
-  options: { tasks: { type: 'string', default: '1500' }, rounds: { type: 'string', default: '3' }, slots: { type: 'string', default: '2' } },
+  options: {
+    tasks: { type: 'string', default: '1500' },
+    rounds: { type: 'string', default: '3' },
+    slots: { type: 'string', default: '2' },
+  },
 });
 const tasks = Number(values.tasks);
 const concurrency = Number(values.slots);
@@ -67,7 +79,8 @@ const more = () => {
 };
 more();`;
 
-const measureSpawnLoop = (): number => Number(execFileSync(process.execPath, ['-e', SPAWN_LOOP], { encoding: 'utf8' }));
+const measureSpawnLoop = (): number =>
+  Number(execFileSync(process.execPath, ['-e', SPAWN_LOOP], { encoding: 'utf8' }));
 
 /** Tasks per second of workers that take tasks until none is left. */
 async function measure(workers: readonly ((index: number) => Promise<void>)[]): Promise<number> {
@@ -80,7 +93,8 @@ async function measure(workers: readonly ((index: number) => Promise<void>)[]): 
   return tasks / ((performance.now() - start) / 1000);
 }
 
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+const median = (numbers: number[]): number =>
+  numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
 const directory = await mkdtemp(join(tmpdir(), 'clobi-bench-'));
 try {
@@ -91,7 +105,15 @@ try {
   const log = pino({ level: 'warn' });
   const slots = await Promise.all(
     Array.from({ length: concurrency }, (_, number) =>
-      startSlot({ directory: join(directory, `slot-${number}`), number, identity, store, cache, log, isolation }),
+      startSlot({
+        directory: join(directory, `slot-${number}`),
+        number,
+        identity,
+        store,
+        cache,
+        log,
+        isolation,
+      }),
     ),
   );
   const ours: number[] = [];

@@ -9,7 +9,7 @@ const labels = z.record(z.string(), z.string());
 const millis = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
 /** A file that the store holds as `inputs/<sha256>`, put at `to` inside the work directory. */
-export const fileInputSchema = z.object({
+const fileInputSchema = z.object({
   to: z.string().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   sizeBytes: z.number().int().nonnegative(),
@@ -21,7 +21,7 @@ export const fileInputSchema = z.object({
 });
 
 /** Committed outputs of an upstream job, brought as inputs: of the same index under `by: tasks`, else of every task. */
-export const upstreamInputSchema = z.object({
+const upstreamInputSchema = z.object({
   /** A job this one depends on (same id as in `depends`). */
   job: z.string().min(1),
   glob: z.string().min(1),
@@ -29,7 +29,7 @@ export const upstreamInputSchema = z.object({
   to: z.string().default('.'),
 });
 
-export const outputSchema = z.object({
+const outputSchema = z.object({
   /** A glob inside the work directory; may hold templates. */
   glob: z.string().min(1),
   when: z.enum(['success', 'failure', 'always']).default('success'),
@@ -37,7 +37,7 @@ export const outputSchema = z.object({
   required: z.boolean().default(false),
 });
 
-export const retryRuleSchema = z.object({
+const retryRuleSchema = z.object({
   /** All given conditions must hold. */
   exitCodes: z.array(z.number().int().min(0).max(255)).optional(),
   signals: z.array(z.string()).optional(),
@@ -46,7 +46,7 @@ export const retryRuleSchema = z.object({
   action: z.enum(['retry', 'fail']),
 });
 
-export const matrixSchema = z.object({
+const matrixSchema = z.object({
   /** Axis name → its values, in the order of the file; the last axis varies fastest. */
   axes: z.array(
     z.object({ name: z.string(), values: z.array(z.union([z.string(), z.number(), z.boolean()])) }),
@@ -55,7 +55,7 @@ export const matrixSchema = z.object({
   include: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
 });
 
-export const requirementSchema = z.object({
+const requirementSchema = z.object({
   pools: z.array(z.string()).optional(),
   providers: z.array(z.string()).optional(),
   regions: z.array(z.string()).optional(),
@@ -63,7 +63,7 @@ export const requirementSchema = z.object({
   labels: labels.optional(),
 });
 
-export const dependencySchema = z.object({
+const dependencySchema = z.object({
   /** Job id. A file with several documents may name a job of the same file: resolved before submit. */
   job: z.string().min(1),
   /** `success`: every task succeeded; `end`: over in whatever way. */

@@ -12,7 +12,6 @@ export const OPEN_STATES = ['blocked', 'ready', 'dispatched', 'running', 'backof
 export const TERMINAL_STATES = ['succeeded', 'failed', 'cancelled', 'lost'] as const;
 export const TASK_STATES = [...OPEN_STATES, ...TERMINAL_STATES] as const;
 
-export type OpenState = (typeof OPEN_STATES)[number];
 export type TerminalState = (typeof TERMINAL_STATES)[number];
 export type TaskState = (typeof TASK_STATES)[number];
 

@@ -61,7 +61,10 @@ export class Capture {
     await this.#readToEnd();
     if (this.#failure === undefined && this.#chunks === 0 && this.#bytes <= MOST_INLINE_BYTES) {
       this.release();
-      return { bytes: this.#bytes, inline: this.#bytes === 0 ? '' : Buffer.concat(this.#parts).toString('utf8') };
+      return {
+        bytes: this.#bytes,
+        inline: this.#bytes === 0 ? '' : Buffer.concat(this.#parts).toString('utf8'),
+      };
     }
     this.#flush();
     await this.#upload;

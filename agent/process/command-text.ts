@@ -20,19 +20,40 @@ export interface CommandText {
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names that some shell refuses to set or gives a meaning of its own. */
-const RESERVED = new Set(['OPTIND', 'UID', 'EUID', 'PPID', 'BASHOPTS', 'SHELLOPTS', 'BASH_VERSINFO', 'LINENO', 'RANDOM', 'SECONDS']);
+const RESERVED = new Set([
+  'OPTIND',
+  'UID',
+  'EUID',
+  'PPID',
+  'BASHOPTS',
+  'SHELLOPTS',
+  'BASH_VERSINFO',
+  'LINENO',
+  'RANDOM',
+  'SECONDS',
+]);
 
 export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** The command as one line of shell code, all streams connected. Throws when a word cannot be passed to any program. */
-export function commandText(command: Command, program: Program, streams: { stdout: string; stderr: string }): CommandText {
+export function commandText(
+  command: Command,
+  program: Program,
+  streams: { stdout: string; stderr: string },
+): CommandText {
   const [assignments, foreign] = splitEnv(command.env);
   const words = [program.path, ...command.argv.slice(1)];
   if (foreign.length > 0) words.unshift('/usr/bin/env', ...foreign);
   const run = `${words.map(quote).join(' ')} <${quote(command.stdin)} >${streams.stdout} 2>${streams.stderr}`;
   const text = program.needsFork ? `(export ${assignments};exec ${run})` : `${assignments} ${run}`;
-  if (text.includes('\0')) throw new Error('A word of the command or its environment holds a NUL character, which no program can be given.');
-  if (foreign.length > 0 && program.path.includes('=')) throw new Error(`The path "${program.path}" holds "=", and the environment has names that are no identifiers: env cannot start it.`);
+  if (text.includes('\0'))
+    throw new Error(
+      'A word of the command or its environment holds a NUL character, which no program can be given.',
+    );
+  if (foreign.length > 0 && program.path.includes('='))
+    throw new Error(
+      `The path "${program.path}" holds "=", and the environment has names that are no identifiers: env cannot start it.`,
+    );
   return { text, forks: program.needsFork };
 }
 

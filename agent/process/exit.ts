@@ -9,7 +9,11 @@ export type Exit =
   | { kind: 'killed' };
 
 /** Of two names for one number (SIGABRT, SIGIOT) the first. */
-const SIGNALS = new Map(Object.entries(constants.signals).reverse().map(([name, number]) => [number, name]));
+const SIGNALS = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** `SIGKILL` for 9; `SIG40` for numbers without a name. */
 export const signalName = (number: number): string => SIGNALS.get(number) ?? `SIG${number}`;

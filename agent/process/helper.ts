@@ -119,7 +119,8 @@ export class Helper {
   async destroy(): Promise<void> {
     if (!this.#isDead) {
       signalProcess(this.#pid === 0 ? (this.#shell.pid ?? 0) : this.#pid, 'SIGKILL');
-      if (!this.#isolation.hasNamespace && this.#shell.pid !== undefined) signalProcess(-this.#shell.pid, 'SIGKILL');
+      if (!this.#isolation.hasNamespace && this.#shell.pid !== undefined)
+        signalProcess(-this.#shell.pid, 'SIGKILL');
     }
     if (!this.#isolation.hasNamespace) await killTree(this.#tree);
     const late = new AbortController();
@@ -147,7 +148,9 @@ export class Helper {
     late.abort();
     const pid = this.#shell.pid ?? 0;
     this.#pid = this.#isolation.hasNamespace ? (childOf(pid) ?? 0) : pid;
-    this.#tree = this.#isolation.hasNamespace ? namespaceTree(this.#pid) : markedTree(markerOf(options.directory), this.#pid);
+    this.#tree = this.#isolation.hasNamespace
+      ? namespaceTree(this.#pid)
+      : markedTree(markerOf(options.directory), this.#pid);
     if (reply?.status === 0 && this.#pid !== 0) return;
     const heard = reply?.said ?? this.#heard;
     await this.close();
@@ -202,7 +205,9 @@ function preamble({ isolation, processesFile }: HelperOptions): string {
   if (processesFile !== undefined) lines.push(`echo 0 >${quote(processesFile)} || exit 96`);
   if (isolation.hasNamespace) {
     lines.push('[ $$ -eq 1 ] || exit 97');
-    lines.push(`clear() { n=0; while kill -KILL -1 2>&-; do n=$((n+1)); [ $n -ge ${MOST_ROUNDS} ] && break; (:); done; }`);
+    lines.push(
+      `clear() { n=0; while kill -KILL -1 2>&-; do n=$((n+1)); [ $n -ge ${MOST_ROUNDS} ] && break; (:); done; }`,
+    );
   } else lines.push('clear() { n=0; }');
   return `${lines.join('\n')}\n:`;
 }

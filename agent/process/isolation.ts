@@ -14,7 +14,17 @@ export interface Isolation {
 
 const run = promisify(execFile);
 
-const INTO_NAMESPACE = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--mount-proc', '--kill-child', '--'];
+const INTO_NAMESPACE = [
+  'setpriv',
+  '--pdeathsig',
+  'KILL',
+  'unshare',
+  '--pid',
+  '--fork',
+  '--mount-proc',
+  '--kill-child',
+  '--',
+];
 
 /**
  * A PID namespace per slot: its tasks cannot escape it, and all die with the agent in whatever way that dies. The order in the
@@ -22,7 +32,18 @@ const INTO_NAMESPACE = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--pid', '-
  */
 const LAUNCHERS: readonly (readonly string[])[] = [
   INTO_NAMESPACE,
-  ['unshare', '--user', '--map-current-user', '--keep-caps', '--', ...INTO_NAMESPACE, 'setpriv', '--ambient-caps', '-all', '--'],
+  [
+    'unshare',
+    '--user',
+    '--map-current-user',
+    '--keep-caps',
+    '--',
+    ...INTO_NAMESPACE,
+    'setpriv',
+    '--ambient-caps',
+    '-all',
+    '--',
+  ],
 ];
 
 /** Tries what this machine allows. Once per agent: it starts a few processes. */
@@ -30,12 +51,18 @@ export async function probeIsolation(): Promise<Isolation> {
   const launcher = await firstWorking(LAUNCHERS);
   const memoryGroups = findMemoryGroups();
   const hasNamespace = launcher !== undefined;
-  const level = (hasNamespace ? 'pid-namespace' : 'process-group') + (memoryGroups === undefined ? '' : '+cgroup');
+  const level =
+    (hasNamespace ? 'pid-namespace' : 'process-group') + (memoryGroups === undefined ? '' : '+cgroup');
   return { level, hasNamespace, launcher: launcher ?? [], memoryGroups };
 }
 
 /** What every machine can do; for tests of the weaker level too. */
-export const PROCESS_GROUP: Isolation = { level: 'process-group', hasNamespace: false, launcher: [], memoryGroups: undefined };
+export const PROCESS_GROUP: Isolation = {
+  level: 'process-group',
+  hasNamespace: false,
+  launcher: [],
+  memoryGroups: undefined,
+};
 
 async function firstWorking(launchers: typeof LAUNCHERS): Promise<readonly string[] | undefined> {
   for (const launcher of launchers) if (await works(launcher)) return launcher;
@@ -44,7 +71,9 @@ async function firstWorking(launchers: typeof LAUNCHERS): Promise<readonly strin
 
 async function works([program = '', ...words]: readonly string[]): Promise<boolean> {
   try {
-    const { stdout } = await run(program, [...words, 'sh', '-c', 'test -r /proc/self/stat && echo $$'], { timeout: 10_000 });
+    const { stdout } = await run(program, [...words, 'sh', '-c', 'test -r /proc/self/stat && echo $$'], {
+      timeout: 10_000,
+    });
     return stdout.trim() === '1';
   } catch {
     return false;

@@ -91,14 +91,19 @@ export class Launcher {
     this.#group?.limit(memoryBytes);
     const killsBefore = memoryBytes === null ? 0 : (this.#group?.kills() ?? 0);
     const program = this.#programs.find(command.argv[0] ?? '', command.env['PATH'] ?? '', command.directory);
-    if (program === undefined) return { ...NOTHING_USED, exit: { kind: 'start', message: notInPath(command) }, wasOutOfMemory: false };
-    const { text, forks } = commandText(command, program, { stdout: quote(helper.stdout.path), stderr: quote(helper.stderr.path) });
+    if (program === undefined)
+      return { ...NOTHING_USED, exit: { kind: 'start', message: notInPath(command) }, wasOutOfMemory: false };
+    const { text, forks } = commandText(command, program, {
+      stdout: quote(helper.stdout.path),
+      stderr: quote(helper.stderr.path),
+    });
     const { stderr } = this.#capture(helper, launch);
     const meter = new UsageMeter({ helper, group: this.#group });
     const running: Running = { launch, helper, meter, over: undefined, ladder: undefined };
     const reply = await this.#runToEnd(running, this.#enter(launch) + text);
     const exit = await this.#exitOf(reply, { helper, program: program.path, forks, stderr });
-    const wasOutOfMemory = memoryBytes !== null && exit.kind !== 'start' && (this.#group?.kills() ?? 0) > killsBefore;
+    const wasOutOfMemory =
+      memoryBytes !== null && exit.kind !== 'start' && (this.#group?.kills() ?? 0) > killsBefore;
     const used = meter.finish();
     if (helper.isDead) this.#replace(helper);
     return { exit, wasOutOfMemory, ...used };
@@ -175,7 +180,8 @@ export class Launcher {
   async #runToEnd(running: Running, text: string): Promise<Reply | undefined> {
     const { launch, helper } = running;
     this.#running = running;
-    if (launch.runMs !== null) void waitForLimit(launch.runMs, untilOver(running), () => launch.onLimit('timeout'));
+    if (launch.runMs !== null)
+      void waitForLimit(launch.runMs, untilOver(running), () => launch.onLimit('timeout'));
     const reply = await helper.run(text);
     this.#running = undefined;
     running.over?.abort();
@@ -183,7 +189,10 @@ export class Launcher {
     return reply;
   }
 
-  async #exitOf(reply: Reply | undefined, ran: { helper: Helper; program: string; forks: boolean; stderr: Capture }): Promise<Exit> {
+  async #exitOf(
+    reply: Reply | undefined,
+    ran: { helper: Helper; program: string; forks: boolean; stderr: Capture },
+  ): Promise<Exit> {
     if (reply === undefined) return { kind: 'killed' };
     const { status } = reply;
     if (status < 126) return { kind: 'code', code: status };
@@ -195,7 +204,9 @@ export class Launcher {
     if (status <= 128) return { kind: 'code', code: status };
     const name = await signalInWords(ran.helper, status - 128);
     const said = ran.forks ? reply.said : ran.stderr.tail;
-    return isSignal(status, name, said) ? { kind: 'signal', signal: signalName(status - 128) } : { kind: 'code', code: status };
+    return isSignal(status, name, said)
+      ? { kind: 'signal', signal: signalName(status - 128) }
+      : { kind: 'code', code: status };
   }
 
   #sample(): void {
@@ -207,7 +218,9 @@ export class Launcher {
   }
 
   #guard(work: Promise<void>): Promise<void> {
-    return work.catch((error: unknown) => this.#options.log.error({ err: error }, `slot: ${messageOf(error)}`));
+    return work.catch((error: unknown) =>
+      this.#options.log.error({ err: error }, `slot: ${messageOf(error)}`),
+    );
   }
 }
 

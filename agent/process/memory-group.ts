@@ -10,7 +10,13 @@ export interface MemoryGroups {
 }
 
 const FILES = {
-  1: { limit: 'memory.limit_in_bytes', swap: 'memory.memsw.limit_in_bytes', none: '-1', kills: 'memory.oom_control', resident: 'total_rss' },
+  1: {
+    limit: 'memory.limit_in_bytes',
+    swap: 'memory.memsw.limit_in_bytes',
+    none: '-1',
+    kills: 'memory.oom_control',
+    resident: 'total_rss',
+  },
   2: { limit: 'memory.max', swap: 'memory.swap.max', none: 'max', kills: 'memory.events', resident: 'anon' },
 } as const;
 
@@ -42,7 +48,9 @@ function candidates(): MemoryGroups[] {
     if (mount === undefined) continue;
     const own = join(mount, path);
     if (ofMemory) found.push({ version: 1, parent: own });
-    else for (const parent of [own, dirname(own)]) if (delegatesMemory(parent)) found.push({ version: 2, parent });
+    else
+      for (const parent of [own, dirname(own)])
+        if (delegatesMemory(parent)) found.push({ version: 2, parent });
   }
   return found;
 }
@@ -53,7 +61,9 @@ const delegatesMemory = (parent: string): boolean =>
 
 function mountPoint(type: 'cgroup' | 'cgroup2'): string | undefined {
   const mounts = readLines('/proc/self/mounts').map((line) => line.split(' '));
-  return mounts.find(([, , kind, options]) => kind === type && (type === 'cgroup2' || options?.split(',').includes('memory')))?.[1];
+  return mounts.find(
+    ([, , kind, options]) => kind === type && (type === 'cgroup2' || options?.split(',').includes('memory')),
+  )?.[1];
 }
 
 function readLines(file: string): string[] {

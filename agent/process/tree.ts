@@ -27,7 +27,9 @@ export function namespaceTree(init: number): Tree {
   const namespace = namespaceOf(init);
   return {
     members: () =>
-      namespace === undefined ? [] : processIds().filter((pid) => pid !== init && namespaceOf(pid) === namespace),
+      namespace === undefined
+        ? []
+        : processIds().filter((pid) => pid !== init && namespaceOf(pid) === namespace),
   };
 }
 
@@ -51,7 +53,9 @@ export function markedTree(marker: string, helper?: number): Tree {
   return {
     members: () => {
       const seen = processIds();
-      const members = seen.filter((pid) => pid !== helper && pid !== process.pid && !foreign.has(pid) && holdsMarker(pid, marker));
+      const members = seen.filter(
+        (pid) => pid !== helper && pid !== process.pid && !foreign.has(pid) && holdsMarker(pid, marker),
+      );
       const ours = new Set(members);
       foreign = new Set(seen.filter((pid) => !ours.has(pid)));
       return members;
@@ -93,7 +97,8 @@ export function childOf(pid: number): number | undefined {
   }
 }
 
-const childByScan = (parent: number): number | undefined => processIds().find((pid) => statFields(pid)[1] === String(parent));
+const childByScan = (parent: number): number | undefined =>
+  processIds().find((pid) => statFields(pid)[1] === String(parent));
 
 /** Fields of /proc/<pid>/stat from the state on (field 3 of proc(5) is number 0 here). */
 function statFields(pid: number): string[] {

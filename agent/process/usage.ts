@@ -27,7 +27,8 @@ export class UsageMeter {
   sample(): number {
     const { helper, group } = this.#measured;
     this.#cpuAtStart ??= childrenCpuMs(helper.pid);
-    const bytes = group?.residentBytes() ?? helper.members().reduce((sum, pid) => sum + residentBytes(pid), 0);
+    const bytes =
+      group?.residentBytes() ?? helper.members().reduce((sum, pid) => sum + residentBytes(pid), 0);
     this.#peakBytes = Math.max(bytes, this.#peakBytes ?? 0);
     return bytes;
   }

@@ -61,7 +61,8 @@ export class WorkDirectory {
   #isFresh(): boolean {
     if (this.#inode === undefined) return false;
     const stat = statSync(this.path, { throwIfNoEntry: false });
-    if (stat?.isDirectory() !== true || stat.ino !== this.#inode || (stat.mode & 0o7777) !== MODE) return false;
+    if (stat?.isDirectory() !== true || stat.ino !== this.#inode || (stat.mode & 0o7777) !== MODE)
+      return false;
     if (stat.ctimeMs === this.#changedMs) return true;
     if (!isEmpty(this.path)) return false;
     this.#changedMs = Date.now() - stat.ctimeMs > CLOCK_TICK_MS ? stat.ctimeMs : undefined;
@@ -93,7 +94,10 @@ export class WorkDirectory {
       renameSync(this.path, aside);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      this.#log.warn({ directory: this.path, err: error }, 'work directory could not be moved aside; the next has another name');
+      this.#log.warn(
+        { directory: this.path, err: error },
+        'work directory could not be moved aside; the next has another name',
+      );
       return;
     }
     this.#waiting += 1;
@@ -111,7 +115,8 @@ function isEmpty(path: string): boolean {
     const directory = opendirSync(path);
     try {
       const first = directory.readSync();
-      if (first?.name !== OUTPUT_DIRECTORY || !first.isDirectory() || directory.readSync() !== null) return first === null;
+      if (first?.name !== OUTPUT_DIRECTORY || !first.isDirectory() || directory.readSync() !== null)
+        return first === null;
     } finally {
       directory.closeSync();
     }

@@ -45,17 +45,27 @@ async function tryFind(
   try {
     return { outputs: await findOutputs(effective, directory) };
   } catch (error) {
-    return { outputs: [], problem: error instanceof TaskProblem ? error : new TaskProblem('output', messageOf(error), error) };
+    return {
+      outputs: [],
+      problem: error instanceof TaskProblem ? error : new TaskProblem('output', messageOf(error), error),
+    };
   }
 }
 
-async function upload(options: CollectOptions, found: FoundOutput[], problem: TaskProblem | undefined): Promise<Collected> {
+async function upload(
+  options: CollectOptions,
+  found: FoundOutput[],
+  problem: TaskProblem | undefined,
+): Promise<Collected> {
   const { prefix, store, signal } = options;
   try {
     return { outputs: await uploadOutputs(found, prefix, store, signal), problem };
   } catch (error) {
     signal.throwIfAborted();
-    const own = error instanceof TaskProblem ? error : new TaskProblem('internal', `The outputs could not be uploaded: ${messageOf(error)}`, error);
+    const own =
+      error instanceof TaskProblem
+        ? error
+        : new TaskProblem('internal', `The outputs could not be uploaded: ${messageOf(error)}`, error);
     return { outputs: [], problem: problem ?? own };
   }
 }

@@ -19,7 +19,10 @@ export async function findOutputs(rules: readonly OutputRule[], directory: strin
   for (const rule of rules) {
     const outputs = await findByRule(rule, directory);
     if (outputs.length === 0 && rule.required)
-      throw new TaskProblem('output', `No file matches the required output "${rule.glob}". The command ended without writing it into its work directory.`);
+      throw new TaskProblem(
+        'output',
+        `No file matches the required output "${rule.glob}". The command ended without writing it into its work directory.`,
+      );
     for (const output of outputs) found.set(output.path, output);
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -28,8 +31,16 @@ export async function findOutputs(rules: readonly OutputRule[], directory: strin
 async function findByRule(rule: OutputRule, directory: string): Promise<FoundOutput[]> {
   const pattern = rule.glob.replace(/^(?:\.\/+)+/, '');
   if (!staysInside(pattern) || pattern.split('/').includes('..'))
-    throw new TaskProblem('output', `The output "${rule.glob}" is refused: an output is named relative to the work directory, without "..".`);
-  const paths = await glob([pattern], { cwd: directory, dot: true, followSymbolicLinks: false, fs: { readdir: readdirWithLinksAsFiles as typeof readdir } });
+    throw new TaskProblem(
+      'output',
+      `The output "${rule.glob}" is refused: an output is named relative to the work directory, without "..".`,
+    );
+  const paths = await glob([pattern], {
+    cwd: directory,
+    dot: true,
+    followSymbolicLinks: false,
+    fs: { readdir: readdirWithLinksAsFiles as typeof readdir },
+  });
   const outputs: FoundOutput[] = [];
   for (const path of paths) {
     const output = await inspect(path, directory);
@@ -43,22 +54,34 @@ async function inspect(path: string, directory: string): Promise<FoundOutput | u
   const file = join(directory, path);
   try {
     if (!(await isReallyInside(directory, file)))
-      throw new TaskProblem('output', `The output "${path}" is refused: it is a link, or below one, that leads out of the work directory.`);
+      throw new TaskProblem(
+        'output',
+        `The output "${path}" is refused: it is a link, or below one, that leads out of the work directory.`,
+      );
     const target = (await lstat(file)).isSymbolicLink() ? await realpath(file) : file;
     const info = await stat(target);
     if (info.isDirectory()) return undefined;
-    if (!info.isFile()) throw new TaskProblem('output', `The output "${path}" is refused: it is no regular file.`);
+    if (!info.isFile())
+      throw new TaskProblem('output', `The output "${path}" is refused: it is no regular file.`);
     return { path, file: target, sizeBytes: info.size };
   } catch (error) {
     if (error instanceof TaskProblem) throw error;
-    throw new TaskProblem('output', `The output "${path}" cannot be read: it is a dangling link, or its name is not UTF-8.`, error);
+    throw new TaskProblem(
+      'output',
+      `The output "${path}" cannot be read: it is a dangling link, or its name is not UTF-8.`,
+      error,
+    );
   }
 }
 
 type ReaddirCallback = (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void;
 
 /** Links go through the search as files: so they are found, never followed, and judged by us. */
-function readdirWithLinksAsFiles(path: string, options: { withFileTypes: true }, callback: ReaddirCallback): void {
+function readdirWithLinksAsFiles(
+  path: string,
+  options: { withFileTypes: true },
+  callback: ReaddirCallback,
+): void {
   readdir(path, options, (error, entries) => {
     if (error !== null) {
       callback(error, []);

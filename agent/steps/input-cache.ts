@@ -28,6 +28,13 @@ interface Entry {
   users: number;
 }
 
+/** A download under way, for everybody who waits for it. */
+interface Fetch {
+  done: Promise<void>;
+  waiting: number;
+  abort: AbortController;
+}
+
 const DEFAULT_MAX_BYTES = 10 * 1024 ** 3;
 const TEMPORARY = 'incoming-';
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -39,7 +46,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 export class InputCache {
   readonly #options: Required<InputCacheOptions>;
   readonly #entries = new Map<string, Entry>();
-  readonly #fetching = new Map<string, Promise<void>>();
+  readonly #fetching = new Map<string, Fetch>();
 
   private constructor(options: Required<InputCacheOptions>) {
     this.#options = options;
@@ -87,24 +94,44 @@ export class InputCache {
     return false;
   }
 
-  /** The fetch belongs to all who wait for it: one that gives up does not end it. */
+  /** The fetch belongs to all who wait for it: it ends early only when the last of them gives up. */
   async #fetchOnce(content: CachedContent, signal?: AbortSignal): Promise<void> {
-    let fetching = this.#fetching.get(content.sha256);
-    if (fetching === undefined) {
-      fetching = this.#fetch(content).finally(() => this.#fetching.delete(content.sha256));
-      fetching.catch(() => undefined);
-      this.#fetching.set(content.sha256, fetching);
+    const fetch = this.#fetching.get(content.sha256) ?? this.#startFetch(content);
+    fetch.waiting += 1;
+    try {
+      await (signal === undefined ? fetch.done : Promise.race([fetch.done, rejectOnAbort(signal)]));
+    } finally {
+      fetch.waiting -= 1;
+      if (fetch.waiting === 0) this.#giveUp(content.sha256, fetch);
     }
-    await (signal === undefined ? fetching : Promise.race([fetching, rejectOnAbort(signal)]));
   }
 
-  async #fetch(content: CachedContent): Promise<void> {
-    await withRetries(() => this.#download(content));
+  #startFetch(content: CachedContent): Fetch {
+    const abort = new AbortController();
+    const done = this.#fetch(content, abort.signal);
+    const fetch = { done, waiting: 0, abort };
+    const forget = (): void => this.#forget(content.sha256, fetch);
+    done.then(forget, forget);
+    this.#fetching.set(content.sha256, fetch);
+    return fetch;
+  }
+
+  #giveUp(sha256: string, fetch: Fetch): void {
+    this.#forget(sha256, fetch);
+    fetch.abort.abort();
+  }
+
+  #forget(sha256: string, fetch: Fetch): void {
+    if (this.#fetching.get(sha256) === fetch) this.#fetching.delete(sha256);
+  }
+
+  async #fetch(content: CachedContent, signal: AbortSignal): Promise<void> {
+    await withRetries(() => this.#download(content, signal), { signal });
     this.#entries.set(content.sha256, { sizeBytes: content.sizeBytes, lastUsed: Date.now(), users: 0 });
     await this.#evict(content.sha256);
   }
 
-  async #download({ key, sha256, sizeBytes }: CachedContent): Promise<void> {
+  async #download({ key, sha256, sizeBytes }: CachedContent, signal: AbortSignal): Promise<void> {
     const object = await this.#options.store.get(key);
     if (object === undefined) throw new ClobiError('NOT_FOUND', `There is no object "${key}".`);
     const temporary = join(this.#options.directory, TEMPORARY + randomUUID());
@@ -118,10 +145,13 @@ export class InputCache {
       },
     });
     try {
-      await pipeline(object.body, meter, createWriteStream(temporary, { mode: 0o600 }));
+      await pipeline(object.body, meter, createWriteStream(temporary, { mode: 0o600 }), { signal });
       const found = hash.digest('hex');
       if (bytes !== sizeBytes || found !== sha256)
-        throw new ClobiError('CONFLICT', `The object "${key}" is not what the job was submitted with: it has ${bytes} bytes and SHA-256 ${found}, expected were ${sizeBytes} and ${sha256}.`);
+        throw new ClobiError(
+          'CONFLICT',
+          `The object "${key}" is not what the job was submitted with: it has ${bytes} bytes and SHA-256 ${found}, expected were ${sizeBytes} and ${sha256}.`,
+        );
       await rename(temporary, this.#pathOf(sha256));
     } finally {
       await rm(temporary, { force: true });

@@ -28,7 +28,12 @@ export function judge(ended: Ended): Judgement {
   };
   const [reason, message] = explain(ended);
   if (reason === null) return { result: 'succeeded', reason, message: null, ...observed };
-  return { result: reason === 'cancelled' ? 'cancelled' : 'failed', reason, message: message.slice(0, LONGEST_MESSAGE), ...observed };
+  return {
+    result: reason === 'cancelled' ? 'cancelled' : 'failed',
+    reason,
+    message: message.slice(0, LONGEST_MESSAGE),
+    ...observed,
+  };
 }
 
 /** Whether the command itself did what it was to do. */
@@ -38,7 +43,8 @@ export const hasSucceeded = ({ exit, stopped }: Pick<Ended, 'exit' | 'stopped'>)
 function explain(ended: Ended): [reason: Outcome['reason'], message: string] {
   const { exit, stopped, problem, limits } = ended;
   if (stopped === 'cancelled') return ['cancelled', 'It was cancelled.'];
-  if (stopped === 'timeout') return ['timeout', `It ran longer than its limit of ${limits.runMs ?? 0} ms and was ended.`];
+  if (stopped === 'timeout')
+    return ['timeout', `It ran longer than its limit of ${limits.runMs ?? 0} ms and was ended.`];
   if (stopped === 'oom' || (ended.wasOutOfMemory && !hasSucceeded(ended)))
     return ['oom', `It used more memory than its limit of ${limits.memoryBytes ?? 0} bytes and was killed.`];
   const own = explainExit(exit);
@@ -57,6 +63,9 @@ function explainExit(exit: Exit | undefined): [reason: Outcome['reason'], messag
     case 'start':
       return ['start', exit.message];
     case 'killed':
-      return ['internal', 'The process that runs the tasks of this slot ended unexpectedly, and the task with it.'];
+      return [
+        'internal',
+        'The process that runs the tasks of this slot ended unexpectedly, and the task with it.',
+      ];
   }
 }

@@ -22,7 +22,9 @@ export async function uploadOutputs(
 ): Promise<OutputFile[]> {
   const queue = new PQueue({ concurrency: AT_A_TIME });
   try {
-    return await queue.addAll(outputs.map((output) => () => uploadOutput(output, prefix + output.path, store, signal)));
+    return await queue.addAll(
+      outputs.map((output) => () => uploadOutput(output, prefix + output.path, store, signal)),
+    );
   } catch (error) {
     queue.clear();
     // What is on its way ends before the work directory goes.
@@ -31,7 +33,12 @@ export async function uploadOutputs(
   }
 }
 
-async function uploadOutput(output: FoundOutput, key: string, store: ObjectStore, signal: AbortSignal): Promise<OutputFile> {
+async function uploadOutput(
+  output: FoundOutput,
+  key: string,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<OutputFile> {
   const upload = output.sizeBytes <= SMALL_BYTES ? uploadSmall : uploadLarge;
   const { sha256, sizeBytes } = await upload(output, key, store, signal);
   return { path: output.path, key, sizeBytes, sha256 };
@@ -39,19 +46,33 @@ async function uploadOutput(output: FoundOutput, key: string, store: ObjectStore
 
 type Content = Pick<OutputFile, 'sha256' | 'sizeBytes'>;
 
-async function uploadSmall({ file }: FoundOutput, key: string, store: ObjectStore, signal: AbortSignal): Promise<Content> {
+async function uploadSmall(
+  { file }: FoundOutput,
+  key: string,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<Content> {
   const body = await readFile(file);
   await withRetries(() => store.put(key, body), { signal });
   return { sha256: createHash('sha256').update(body).digest('hex'), sizeBytes: body.length };
 }
 
-async function uploadLarge({ file, path }: FoundOutput, key: string, store: ObjectStore, signal: AbortSignal): Promise<Content> {
+async function uploadLarge(
+  { file, path }: FoundOutput,
+  key: string,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<Content> {
   const before = await stat(file, { bigint: true });
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash, { signal });
   const { sizeBytes } = await withRetries(() => store.put(key, { file }), { signal });
   const after = await stat(file, { bigint: true });
-  if (after.mtimeNs !== before.mtimeNs || after.ctimeNs !== before.ctimeNs || BigInt(sizeBytes) !== before.size)
+  if (
+    after.mtimeNs !== before.mtimeNs ||
+    after.ctimeNs !== before.ctimeNs ||
+    BigInt(sizeBytes) !== before.size
+  )
     throw new TaskProblem('output', `The output "${path}" changed while it was uploaded.`);
   return { sha256: hash.digest('hex'), sizeBytes };
 }

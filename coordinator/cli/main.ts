@@ -15,7 +15,9 @@ async function runProgram(argv: readonly string[]): Promise<number> {
   const result: Result = { exitCode: EXIT.ok };
   try {
     if (argv[0] === 'complete') return await complete(argv);
-    await buildProgram(argv, result).parseAsync(argv, { from: 'user' });
+    // `--version` alone is the command: options of the program itself are read wherever they stand.
+    const words = argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V') ? ['version'] : argv;
+    await buildProgram(words, result).parseAsync(words, { from: 'user' });
     return result.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOfUsage(error);

@@ -69,7 +69,7 @@ export const jobView = z.object({
   held: z.boolean(),
 });
 
-export const attemptView = z.object({
+const attemptView = z.object({
   attempt: z.string(),
   unit: z.string(),
   pool: z.string(),
@@ -178,7 +178,6 @@ export const statusView = z.object({
   jobs: z.number().int(),
 });
 
-export type SubmitBody = z.infer<typeof submitBody>;
 export type SubmitReply = z.infer<typeof submitReply>;
 export type CancelBody = z.infer<typeof cancelBody>;
 export type RetryBody = z.infer<typeof retryBody>;

@@ -8,7 +8,7 @@ export interface Queue {
   readonly capabilities: QueueCapabilities;
   /** Sends up to any number of bodies. A result per body, in order: one may fail while its neighbours are sent. */
   send(bodies: readonly string[]): Promise<SendResult[]>;
-  /** Waits up to `waitMs` for at least one message; an aborted receive swallows nothing and returns []. */
+  /** Waits up to `waitMs` for at least one message. An aborted one swallows nothing: what it leased already is still returned. */
   receive(options: ReceiveOptions): Promise<Delivery[]>;
   /** Approximate: messages waiting (not leased). */
   depth(): Promise<number>;

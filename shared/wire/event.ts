@@ -7,13 +7,13 @@ const brand = <T>(schema: z.ZodString) => schema as unknown as z.ZodType<T>;
 const name = z.string().min(1).max(256);
 
 /** What one stream of a run printed: inline while short, else `chunks` objects `logs/…/<stream>.<number>`. */
-export const logRefSchema = z.object({
+const logRefSchema = z.object({
   bytes: z.number().int().nonnegative(),
   inline: z.string().optional(),
   chunks: z.number().int().nonnegative().optional(),
 });
 
-export const outputFileSchema = z.object({
+const outputFileSchema = z.object({
   /** Relative to the work directory, `/`-separated. */
   path: z.string().min(1),
   key: z.string().min(1),
@@ -50,14 +50,14 @@ export const outcomeSchema = z.object({
   stderr: logRefSchema,
 });
 
-export const capacitySchema = z.object({
+const capacitySchema = z.object({
   slots: z.number().int().positive(),
   cpus: z.number().positive(),
   memoryBytes: z.number().int().positive(),
   gpus: z.number().int().nonnegative(),
 });
 
-export const eventSchema = z.discriminatedUnion('type', [
+const eventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
     host: z.string(),

@@ -1,4 +1,4 @@
-import type { AgentId, BootId, JobId, RunId, UnitId } from '../ids.ts';
+import type { AgentId, BootId, JobId, RunId } from '../ids.ts';
 
 /** Every object key, in one place (DESIGN §4). Numbers are padded so that byte order is number order. */
 const padded = (n: number): string => String(n).padStart(10, '0');
@@ -20,10 +20,7 @@ export const segmentKey = (pool: string, agent: AgentId, boot: BootId, number: n
   `${segmentPrefix(pool, agent, boot)}${padded(number)}.ndjson`;
 export const verdictKey = (epoch: number, number: number): string =>
   `verdicts/${padded(epoch)}/${padded(number)}.ndjson`;
-export const claimKey = (unit: UnitId): string => `claims/${unit}`;
 export const controlKey = (pool: string): string => `control/${pool}.json`;
-export const agentLogKey = (pool: string, agent: AgentId, number: number): string =>
-  `agents/${pool}/${agent}.log/${padded(number)}`;
 export const EPOCH_KEY = 'coordinator/epoch.json';
 
 export const unitsQueue = (ns: string, pool: string): string => `${ns}-${pool}-units`;

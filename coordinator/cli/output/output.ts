@@ -110,8 +110,8 @@ export class Output {
   async #document(value: unknown): Promise<string> {
     if (this.format === 'jsonl') return `${safeJson(value)}\n`;
     if (this.format !== 'yaml') return `${safeJson(value, 2)}\n`;
-    const { stringify } = await import('yaml');
-    return stringify(value);
+    const { safeYaml } = await import('./yaml.ts');
+    return safeYaml(value);
   }
 
   async #listRenderer<Row>(view: ListView<Row>): Promise<ListRenderer<Row>> {
@@ -131,8 +131,8 @@ export class Output {
       case 'jsonl':
         return { page: (rows) => rows.map((row) => `${safeJson(row)}\n`).join(''), end };
       case 'yaml': {
-        const { stringify } = await import('yaml');
-        return { page: (rows) => stringify(rows), end: (count) => (count === 0 ? '[]\n' : '') };
+        const { safeYaml } = await import('./yaml.ts');
+        return { page: safeYaml, end: (count) => (count === 0 ? '[]\n' : '') };
       }
       case 'json':
         return jsonRenderer();

@@ -55,6 +55,7 @@ export class Table<Row> {
   #line(texts: readonly string[], row?: Row): string {
     let used = 0;
     const parts = this.#columns.map((column, i) => {
+      if (used >= (this.#options.terminalWidth ?? Infinity)) return '';
       const last = i === this.#columns.length - 1;
       const fitted = this.#cut(texts[i] ?? '', used);
       const padding = ' '.repeat(Math.max(0, (this.#widths[i] ?? 0) - this.#widthOf(fitted)));

@@ -29,9 +29,16 @@ for (const [level, isolation] of levels) {
     let number = 0;
     const unique = (): string => `sleep 9${String(process.pid)}${String(++number)}`;
     const inWorkDirectory = (name: string): Promise<boolean> =>
-      rig.workDirectory().then((directory) => stat(join(directory, name))).then(() => true, () => false);
+      rig
+        .workDirectory()
+        .then((directory) => stat(join(directory, name)))
+        .then(
+          () => true,
+          () => false,
+        );
     const begun = (): Promise<true> => waitFor('the task has begun', () => inWorkDirectory('begun'));
-    const gone = (what: string): Promise<true> => waitFor(`nothing runs with "${what}"`, async () => (await processesWith(what)).length === 0, 5_000);
+    const gone = (what: string): Promise<true> =>
+      waitFor(`nothing runs with "${what}"`, async () => (await processesWith(what)).length === 0, 5_000);
 
     it('ends a task at its time limit by TERM', async () => {
       const outcome = await rig.run({ command: ['sleep', '60'], timeout: { runMs: 200, graceMs: 10_000 } });
@@ -40,12 +47,21 @@ for (const [level, isolation] of levels) {
     });
 
     it('lets a task end well within its grace', async () => {
-      const outcome = await rig.run({ command: [program('term-ends-well.sh')], timeout: { runMs: 500, graceMs: 10_000 } });
-      assert.deepEqual([outcome.reason, outcome.exitCode, outcome.stdout.inline], ['timeout', 0, 'ready\nbye\n']);
+      const outcome = await rig.run({
+        command: [program('term-ends-well.sh')],
+        timeout: { runMs: 500, graceMs: 10_000 },
+      });
+      assert.deepEqual(
+        [outcome.reason, outcome.exitCode, outcome.stdout.inline],
+        ['timeout', 0, 'ready\nbye\n'],
+      );
     });
 
     it('kills a task that ignores TERM after its grace, and goes on', async () => {
-      const outcome = await rig.run({ command: [program('ignore-term.sh')], timeout: { runMs: 200, graceMs: 200 } });
+      const outcome = await rig.run({
+        command: [program('ignore-term.sh')],
+        timeout: { runMs: 200, graceMs: 200 },
+      });
       assert.deepEqual([outcome.reason, outcome.signal], ['timeout', 'SIGKILL']);
       assert.equal(outcome.stdout.inline, 'ready\n');
       await gone('ignore-term.sh');
@@ -69,7 +85,9 @@ for (const [level, isolation] of levels) {
 
     it('cancels a task whose children ignore TERM and have sessions of their own', async () => {
       const sleep = unique();
-      const running = rig.sh(`trap '' TERM; setsid sh -c '${sleep} & touch begun; wait' & wait; ${sleep}`, { timeout: { graceMs: 200 } });
+      const running = rig.sh(`trap '' TERM; setsid sh -c '${sleep} & touch begun; wait' & wait; ${sleep}`, {
+        timeout: { graceMs: 200 },
+      });
       await begun();
       rig.slot.cancel();
       assert.equal((await running).result, 'cancelled');
@@ -77,7 +95,9 @@ for (const [level, isolation] of levels) {
     });
 
     it('kills without a grace when told to, also after a cancel', async () => {
-      const running = rig.sh(`trap '' TERM; touch begun; while :; do sleep 0.1; done`, { timeout: { graceMs: 600_000 } });
+      const running = rig.sh(`trap '' TERM; touch begun; while :; do sleep 0.1; done`, {
+        timeout: { graceMs: 600_000 },
+      });
       await begun();
       rig.slot.cancel();
       rig.slot.kill();
@@ -111,9 +131,14 @@ for (const [level, isolation] of levels) {
 
     it('ends a task that uses too much memory as such', async () => {
       const resources = { memoryBytes: 150 * 1024 * 1024 };
-      const outcome = await rig.run({ command: [process.execPath, program('take-memory.mjs'), '2000'], resources });
+      const outcome = await rig.run({
+        command: [process.execPath, program('take-memory.mjs'), '2000'],
+        resources,
+      });
       assert.deepEqual([outcome.result, outcome.reason], ['failed', 'oom'], outcome.message ?? '');
-      const child = await rig.sh(`${process.execPath} ${program('take-memory.mjs')} 2000; exit 3`, { resources });
+      const child = await rig.sh(`${process.execPath} ${program('take-memory.mjs')} 2000; exit 3`, {
+        resources,
+      });
       assert.equal(child.reason, 'oom');
       assert.equal((await rig.sh('exit 4', { resources })).reason, 'exit');
       assert.equal((await rig.sh(`${process.execPath} -e 'Buffer.alloc(300e6, 1)'`)).result, 'succeeded');
@@ -135,9 +160,13 @@ for (const [level, isolation] of levels) {
       const host = fileURLToPath(new URL('../../fixtures/programs/host-slot.ts', import.meta.url));
       const sleep = unique();
       const script = `setsid sh -c '${sleep}' & touch begun; ${sleep}`;
-      const child = spawn(process.execPath, [host, directory, level, 'sh', '-c', script], { stdio: 'ignore' });
+      const child = spawn(process.execPath, [host, directory, level, 'sh', '-c', script], {
+        stdio: 'ignore',
+      });
       await waitFor('two processes sleep', async () => (await processesWith(sleep)).length >= 2);
-      const group = await readFile(join(directory, 'slots', '1', 'memory-group'), 'utf8').catch(() => undefined);
+      const group = await readFile(join(directory, 'slots', '1', 'memory-group'), 'utf8').catch(
+        () => undefined,
+      );
       child.kill('SIGKILL');
       await once(child, 'exit');
       if (isolation.hasNamespace) await gone(sleep);

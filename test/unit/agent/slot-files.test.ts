@@ -20,9 +20,15 @@ describe('a slot brings inputs', () => {
   after(() => rig[Symbol.asyncDispose]());
 
   it('puts them where they belong, of the job and of the task', async () => {
-    const inputs = [await rig.input('a/b.txt', 'one'), await rig.input('run', '#!/bin/sh\necho ran', { executable: true })];
+    const inputs = [
+      await rig.input('a/b.txt', 'one'),
+      await rig.input('run', '#!/bin/sh\necho ran', { executable: true }),
+    ];
     const own = { ...(await rig.input('own.txt', 'two')), executable: false, unpack: false };
-    const outcome = await rig.run({ command: ['sh', '-c', 'cat a/b.txt own.txt; ./run'], inputs }, { inputs: [own] });
+    const outcome = await rig.run(
+      { command: ['sh', '-c', 'cat a/b.txt own.txt; ./run'], inputs },
+      { inputs: [own] },
+    );
     assert.equal(outcome.stdout.inline, 'onetworan\n');
   });
 
@@ -36,7 +42,10 @@ describe('a slot brings inputs', () => {
     const input = await rig.input('x', 'upstream');
     await rig.store.put('results/other/0/1.1-x/x', 'upstream');
     await rig.store.remove([`inputs/${input.sha256}`]);
-    assert.equal((await rig.sh('cat x', { inputs: [{ ...input, key: 'results/other/0/1.1-x/x' }] })).stdout.inline, 'upstream');
+    assert.equal(
+      (await rig.sh('cat x', { inputs: [{ ...input, key: 'results/other/0/1.1-x/x' }] })).stdout.inline,
+      'upstream',
+    );
   });
 
   it('says which input is missing or not what it should be', async () => {
@@ -46,7 +55,10 @@ describe('a slot brings inputs', () => {
     assert.match(outcome.message ?? '', /"x".*no object/);
     const sha256 = '1'.repeat(64);
     await rig.store.put(`inputs/${sha256}`, 'something else');
-    assert.match((await rig.sh('exit 0', { inputs: [{ to: 'x', sha256, sizeBytes: 3 }] })).message ?? '', /SHA-256/);
+    assert.match(
+      (await rig.sh('exit 0', { inputs: [{ to: 'x', sha256, sizeBytes: 3 }] })).message ?? '',
+      /SHA-256/,
+    );
   });
 
   for (const to of ['../x', '/tmp/x', 'a/../../x', '..'])
@@ -66,7 +78,11 @@ describe('a slot brings inputs', () => {
     assert.equal((await rig.sh('cat in/sub/f', { inputs: [packed] })).stdout.inline, 'packed');
     const through = await rig.input('in/link/clobi-escape', archive, { unpack: true });
     assert.equal((await rig.sh('exit 0', { inputs: [packed, through] })).reason, 'input');
-    assert.equal((await rig.sh('exit 0', { inputs: [await rig.input('in', 'no archive at all', { unpack: true })] })).reason, 'input');
+    assert.equal(
+      (await rig.sh('exit 0', { inputs: [await rig.input('in', 'no archive at all', { unpack: true })] }))
+        .reason,
+      'input',
+    );
   });
 });
 
@@ -78,9 +94,18 @@ describe('a slot collects outputs', () => {
   after(() => rig[Symbol.asyncDispose]());
 
   it('uploads what the globs match, with size and hash, each once', async () => {
-    const outcome = await rig.sh('mkdir -p d/e; printf one >d/e/1.txt; printf 22 >2.txt; : >.hidden; echo no >other; ln -s 2.txt link', {
-      outputs: [{ glob: '**/*.txt' }, { glob: './2.txt' }, { glob: '.hidden' }, { glob: 'link' }, { glob: 'nothing-*' }],
-    });
+    const outcome = await rig.sh(
+      'mkdir -p d/e; printf one >d/e/1.txt; printf 22 >2.txt; : >.hidden; echo no >other; ln -s 2.txt link',
+      {
+        outputs: [
+          { glob: '**/*.txt' },
+          { glob: './2.txt' },
+          { glob: '.hidden' },
+          { glob: 'link' },
+          { glob: 'nothing-*' },
+        ],
+      },
+    );
     assert.equal(outcome.result, 'succeeded', outcome.message ?? '');
     assert.deepEqual(names(outcome.outputs), ['.hidden', '2.txt', 'd/e/1.txt', 'link']);
     for (const { path, key, sizeBytes, sha256 } of outcome.outputs) {
@@ -91,7 +116,9 @@ describe('a slot collects outputs', () => {
   });
 
   it('makes the output directory where outputs are declared, and keeps a whole directory', async () => {
-    const outcome = await rig.sh('echo a >"$CLOBI_OUTPUT_DIR/a"; mkdir outputs/b; echo c >outputs/b/c', { outputs: [{ glob: 'outputs' }] });
+    const outcome = await rig.sh('echo a >"$CLOBI_OUTPUT_DIR/a"; mkdir outputs/b; echo c >outputs/b/c', {
+      outputs: [{ glob: 'outputs' }],
+    });
     assert.deepEqual(names(outcome.outputs), ['outputs/a', 'outputs/b/c']);
     assert.equal((await rig.sh('ls -A')).stdout.inline, '');
   });
@@ -107,14 +134,21 @@ describe('a slot collects outputs', () => {
   });
 
   it('keeps outputs after a failure only where asked', async () => {
-    const outputs = [{ glob: 'a' }, { glob: 'b', when: 'failure' as const }, { glob: 'c', when: 'always' as const }];
+    const outputs = [
+      { glob: 'a' },
+      { glob: 'b', when: 'failure' as const },
+      { glob: 'c', when: 'always' as const },
+    ];
     const failed = await rig.sh('touch a b c; exit 1', { outputs });
     assert.deepEqual([failed.reason, names(failed.outputs)], ['exit', ['b', 'c']]);
     assert.deepEqual(names((await rig.sh('touch a b c', { outputs })).outputs), ['a', 'c']);
   });
 
   it('fails a task without its required output, and keeps what is kept of a failure', async () => {
-    const outputs = [{ glob: 'must-*', required: true }, { glob: 'c', when: 'always' as const }];
+    const outputs = [
+      { glob: 'must-*', required: true },
+      { glob: 'c', when: 'always' as const },
+    ];
     const outcome = await rig.sh('touch c', { outputs });
     assert.deepEqual([outcome.result, outcome.reason, outcome.exitCode], ['failed', 'output', 0]);
     assert.match(outcome.message ?? '', /must-\*/);
@@ -136,7 +170,10 @@ describe('a slot collects outputs', () => {
   ] as const)
     it(`refuses ${what}`, async () => {
       const outcome = await rig.sh(script, { outputs: [{ glob }] });
-      if (what === 'a pipe' && outcome.result === 'succeeded') return assert.deepEqual(outcome.outputs, []);
+      if (what === 'a pipe' && outcome.result === 'succeeded') {
+        assert.deepEqual(outcome.outputs, []);
+        return;
+      }
       assert.deepEqual([outcome.result, outcome.reason], ['failed', 'output'], outcome.message ?? '');
       assert.match(outcome.message ?? '', /refused|cannot be read/);
       assert.deepEqual(outcome.outputs, []);
@@ -144,23 +181,36 @@ describe('a slot collects outputs', () => {
 
   it('uploads 10,000 small files', async () => {
     const outcome = await rig.run({
-      command: [process.execPath, '-e', `for (let n = 0; n < 10000; n += 1) require('node:fs').writeFileSync('outputs/' + n, String(n))`],
+      command: [
+        process.execPath,
+        '-e',
+        `for (let n = 0; n < 10000; n += 1) require('node:fs').writeFileSync('outputs/' + n, String(n))`,
+      ],
       outputs: [{ glob: 'outputs/*' }],
     });
     assert.equal(outcome.result, 'succeeded', outcome.message ?? '');
     assert.equal(outcome.outputs.length, 10_000);
-    assert.equal((await rig.read(outcome.outputs.find(({ path }) => path === 'outputs/9876')!.key)).toString(), '9876');
+    assert.equal(
+      (await rig.read(outcome.outputs.find(({ path }) => path === 'outputs/9876')!.key)).toString(),
+      '9876',
+    );
   });
 });
 
 /** A store whose calls of one method wait until released. */
-function holding(store: ObjectStore, method: 'get' | 'put', keys: RegExp, held: { count: number }): ObjectStore {
+function holding(
+  store: ObjectStore,
+  method: 'get' | 'put',
+  keys: RegExp,
+  held: { count: number },
+): ObjectStore {
   return new Proxy(store, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
-        if (name !== method || !keys.test(String(args[0]))) return Reflect.apply(value, target, args) as unknown;
+        if (name !== method || !keys.test(String(args[0])))
+          return Reflect.apply(value, target, args) as unknown;
         held.count += 1;
         return new Promise((_resolve, reject) => setTimeout(() => reject(new Error('held')), 200));
       };

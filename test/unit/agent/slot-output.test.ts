@@ -17,7 +17,13 @@ describe('a slot captures output', () => {
 
   it('keeps output without a newline, and binary output with its exact length', async () => {
     assert.deepEqual((await rig.sh('printf abc')).stdout, { bytes: 3, inline: 'abc' });
-    const binary = await rig.run({ command: [process.execPath, '-e', 'process.stdout.write(Buffer.from(Array.from({ length: 256 }, (_, i) => i)))'] });
+    const binary = await rig.run({
+      command: [
+        process.execPath,
+        '-e',
+        'process.stdout.write(Buffer.from(Array.from({ length: 256 }, (_, i) => i)))',
+      ],
+    });
     assert.equal(binary.stdout.bytes, 256);
   });
 
@@ -63,9 +69,15 @@ describe('a slot captures output', () => {
   });
 
   it('is not disturbed by a task that leaves its stdout non-blocking', async () => {
-    assert.equal((await rig.run({ command: [process.execPath, program('set-nonblocking.mjs')] })).signal, 'SIGKILL');
+    assert.equal(
+      (await rig.run({ command: [process.execPath, program('set-nonblocking.mjs')] })).signal,
+      'SIGKILL',
+    );
     const outcome = await rig.sh('head -c 3000000 /dev/zero');
-    assert.deepEqual([outcome.result, outcome.stdout.bytes, outcome.stderr.inline], ['succeeded', 3_000_000, '']);
+    assert.deepEqual(
+      [outcome.result, outcome.stdout.bytes, outcome.stderr.inline],
+      ['succeeded', 3_000_000, ''],
+    );
   });
 
   it('lets tasks open /dev/stdout and /dev/stderr', async () => {
@@ -74,7 +86,9 @@ describe('a slot captures output', () => {
   });
 
   it('uploads short output while the task runs, when somebody follows', async () => {
-    const task = taskOf({ command: ['sh', '-c', 'echo first; while [ ! -e go ]; do sleep 0.05; done; echo second'] });
+    const task = taskOf({
+      command: ['sh', '-c', 'echo first; while [ ! -e go ]; do sleep 0.05; done; echo second'],
+    });
     rig.slot.follow(true);
     const running = rig.slot.run(task);
     const key = logKey({ job: task.unit.job, index: 7, run: task.run }, 'stdout', 0);

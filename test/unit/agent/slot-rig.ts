@@ -9,16 +9,29 @@ import { type Isolation, probeIsolation } from '../../../agent/process/isolation
 import { startSlot } from '../../../agent/slot.ts';
 import { InputCache } from '../../../agent/steps/input-cache.ts';
 import type { AgentIdentity, Slot, TaskToRun } from '../../../agent/types.ts';
-import { type AgentId, attemptId, type BootId, newJobId, newRunId, newUnitId, type PoolName } from '../../../shared/ids.ts';
+import {
+  type AgentId,
+  attemptId,
+  type BootId,
+  newJobId,
+  newRunId,
+  newUnitId,
+  type PoolName,
+} from '../../../shared/ids.ts';
 import { jobSpecSchema, type TaskParams } from '../../../shared/job-spec.ts';
 import { openStore } from '../../../shared/providers/open.ts';
 import type { ObjectStore } from '../../../shared/providers/ports.ts';
 import type { LogRef, Outcome } from '../../../shared/wire/event.ts';
 import { inputKey, logKey } from '../../../shared/wire/keys.ts';
 
-export const identity: AgentIdentity = { pool: 'local', agent: 'agent-1' as AgentId, boot: 'boot-1' as BootId };
+export const identity: AgentIdentity = {
+  pool: 'local',
+  agent: 'agent-1' as AgentId,
+  boot: 'boot-1' as BootId,
+};
 
-export const program = (name: string): string => fileURLToPath(new URL(`../../fixtures/programs/${name}`, import.meta.url));
+export const program = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/programs/${name}`, import.meta.url));
 
 type SpecInput = z.input<typeof jobSpecSchema>;
 
@@ -67,7 +80,9 @@ export class SlotRig {
     this.slot = slot;
   }
 
-  static async start(options: { isolation?: Isolation; wrap?: (store: ObjectStore) => ObjectStore } = {}): Promise<SlotRig> {
+  static async start(
+    options: { isolation?: Isolation; wrap?: (store: ObjectStore) => ObjectStore } = {},
+  ): Promise<SlotRig> {
     const directory = await realpath(await mkdtemp(join(tmpdir(), 'clobi-slot-')));
     const plain = await openStore(`file:${join(directory, 'store')}`);
     const store = options.wrap?.(plain) ?? plain;
@@ -105,7 +120,11 @@ export class SlotRig {
   }
 
   /** Stores an input and returns its description. */
-  async input(to: string, content: string | Uint8Array, more: { executable?: boolean; unpack?: boolean } = {}) {
+  async input(
+    to: string,
+    content: string | Uint8Array,
+    more: { executable?: boolean; unpack?: boolean } = {},
+  ) {
     const sha256 = createHash('sha256').update(content).digest('hex');
     await this.store.put(inputKey(sha256), content);
     return { to, sha256, sizeBytes: Buffer.byteLength(content), ...more };
@@ -129,7 +148,9 @@ export class SlotRig {
 
 /** Ids of living processes whose command line holds the text. A zombie is not alive. */
 export async function processesWith(text: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).map(Number).filter((pid) => Number.isInteger(pid) && pid !== process.pid);
+  const pids = (await readdir('/proc'))
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid);
   const found: number[] = [];
   for (const pid of pids) {
     const line = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');

@@ -34,7 +34,13 @@ describe('a slot runs a command', () => {
     it(`reports an end by SIG${signal} as a signal, from a shell and from a program`, async () => {
       const killed = await rig.sh(`kill -${signal} $$`);
       assert.deepEqual([killed.reason, killed.signal, killed.exitCode], ['signal', `SIG${signal}`, null]);
-      const direct = await rig.run({ command: [process.execPath, '-e', `process.kill(process.pid, 'SIG${signal}'); setTimeout(() => {}, 60000)`] });
+      const direct = await rig.run({
+        command: [
+          process.execPath,
+          '-e',
+          `process.kill(process.pid, 'SIG${signal}'); setTimeout(() => {}, 60000)`,
+        ],
+      });
       assert.deepEqual([direct.reason, direct.signal, direct.exitCode], ['signal', `SIG${signal}`, null]);
     });
   }
@@ -47,13 +53,39 @@ describe('a slot runs a command', () => {
   });
 
   it('passes every kind of argument unchanged', async () => {
-    const words = ['', ' ', 'a b', "it's", '"', '\\', '$HOME', '`id`', 'two\nlines', '-n', '--', 'ünïcode ☃ 🚀', '*', '!', '\t', "'", "''", '#', ';', '(&|<>'];
+    const words = [
+      '',
+      ' ',
+      'a b',
+      "it's",
+      '"',
+      '\\',
+      '$HOME',
+      '`id`',
+      'two\nlines',
+      '-n',
+      '--',
+      'ünïcode ☃ 🚀',
+      '*',
+      '!',
+      '\t',
+      "'",
+      "''",
+      '#',
+      ';',
+      '(&|<>',
+    ];
     const outcome = await rig.run({ command: [program('print-words.sh'), ...words] });
-    assert.deepEqual((outcome.stdout.inline ?? '').split('\0').slice(0, -1), [String(words.length), ...words]);
+    assert.deepEqual((outcome.stdout.inline ?? '').split('\0').slice(0, -1), [
+      String(words.length),
+      ...words,
+    ]);
   });
 
   it('passes an argument of 100 KiB', async () => {
-    const outcome = await rig.run({ command: [process.execPath, '-p', 'process.argv[1].length', 'x'.repeat(100 * 1024)] });
+    const outcome = await rig.run({
+      command: [process.execPath, '-p', 'process.argv[1].length', 'x'.repeat(100 * 1024)],
+    });
     assert.equal(outcome.stdout.inline, '102400\n');
   });
 
@@ -87,12 +119,28 @@ describe('a slot runs a command', () => {
     process.env['CLOBI_TEST_SECRET'] = 'must not be seen';
     const outcome = await rig.run({
       command: ['/usr/bin/env', '-0'],
-      env: { PLAIN: 'a b', QUOTED: `it's "x"\n$HOME`, 'WITH-DASH': 'd', OPTIND: 'odd', CLOBI_JOB_ID: 'not this', EMPTY: '' },
+      env: {
+        PLAIN: 'a b',
+        QUOTED: `it's "x"\n$HOME`,
+        'WITH-DASH': 'd',
+        OPTIND: 'odd',
+        CLOBI_JOB_ID: 'not this',
+        EMPTY: '',
+      },
       resources: { cpus: 0.5, memoryBytes: 64 * 1024 * 1024 },
     });
-    const env = Object.fromEntries((outcome.stdout.inline ?? '').split('\0').slice(0, -1).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+    const env = Object.fromEntries(
+      (outcome.stdout.inline ?? '')
+        .split('\0')
+        .slice(0, -1)
+        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
     const work = env['CLOBI_WORK_DIR'] ?? '';
-    const passedOn = Object.fromEntries(['PATH', 'LANG', 'TZ'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+    const passedOn = Object.fromEntries(
+      ['PATH', 'LANG', 'TZ'].flatMap((name) =>
+        process.env[name] === undefined ? [] : [[name, process.env[name]]],
+      ),
+    );
     assert.deepEqual(env, {
       ...passedOn,
       HOME: work,
@@ -135,29 +183,45 @@ describe('a slot runs a command', () => {
   });
 
   it('hands over stdin as text, as a file, and nothing by default', async () => {
-    assert.equal((await rig.run({ command: ['cat'], stdin: { text: 'ünïcode\nno newline' } })).stdout.inline, 'ünïcode\nno newline');
+    assert.equal(
+      (await rig.run({ command: ['cat'], stdin: { text: 'ünïcode\nno newline' } })).stdout.inline,
+      'ünïcode\nno newline',
+    );
     assert.equal((await rig.run({ command: ['cat'] })).stdout.inline, '');
     const inputs = [await rig.input('dir/in.txt', 'from a file')];
-    assert.equal((await rig.run({ command: ['cat'], inputs, stdin: { path: 'dir/in.txt' } })).stdout.inline, 'from a file');
+    assert.equal(
+      (await rig.run({ command: ['cat'], inputs, stdin: { path: 'dir/in.txt' } })).stdout.inline,
+      'from a file',
+    );
     assert.equal((await rig.run({ command: ['cat'], stdin: { path: 'missing' } })).reason, 'input');
     assert.equal((await rig.run({ command: ['cat'], stdin: { path: '../../x' } })).reason, 'input');
   });
 
   it('runs scripts with the shell asked for', async () => {
-    const strict = await rig.run({ script: 'case $0 in "$PWD"*) echo inside;; esac; echo one\nfalse\necho two\n' });
+    const strict = await rig.run({
+      script: 'case $0 in "$PWD"*) echo inside;; esac; echo one\nfalse\necho two\n',
+    });
     assert.deepEqual([strict.exitCode, strict.stdout.inline], [1, 'one\n']);
-    const bash = await rig.run({ script: 'a=(x y); echo "${a[1]} $BASH_VERSION" | cut -c1-2', shell: ['bash', '-euo', 'pipefail'] });
+    const bash = await rig.run({
+      script: 'a=(x y); echo "${a[1]} $BASH_VERSION" | cut -c1-2',
+      shell: ['bash', '-euo', 'pipefail'],
+    });
     assert.equal(bash.stdout.inline, 'y \n');
   });
 
   it('renders templates for the task', async () => {
-    const outcome = await rig.run({ command: ['echo', '${{ item.name }}-${{ task.index }}'] }, { item: { name: 'a' } });
+    const outcome = await rig.run(
+      { command: ['echo', '${{ item.name }}-${{ task.index }}'] },
+      { item: { name: 'a' } },
+    );
     assert.equal(outcome.stdout.inline, 'a-7\n');
     assert.equal((await rig.run({ command: ['echo', '${{ item.name }}'] })).reason, 'start');
   });
 
   it('measures what a task of some seconds used', async () => {
-    const outcome = await rig.run({ command: [process.execPath, '-e', 'const end = Date.now() + 2500; while (Date.now() < end);'] });
+    const outcome = await rig.run({
+      command: [process.execPath, '-e', 'const end = Date.now() + 2500; while (Date.now() < end);'],
+    });
     assert.ok((outcome.cpuMs ?? 0) > 200, `cpu ${String(outcome.cpuMs)}`);
     assert.ok((outcome.maxRssBytes ?? 0) > 10_000_000, `memory ${String(outcome.maxRssBytes)}`);
   });

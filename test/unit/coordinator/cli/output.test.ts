@@ -19,9 +19,9 @@ describe('formats of a list', () => {
   test('table: as wide as it is, right-aligned numbers, nothing cut without a terminal', async () => {
     assert.equal(
       await printed('table'),
-      `JOB                         NAME   STATE      DONE  RUNNING  FAILED    AGE   TOOK
-01M85JHRSFAZFW5ZZYZ8HCT926  hello  running    3/10        2       0  1m10s     1m
-01M85JX4HWXJ4C270NGP7QE5PJ  grüße  succeeded  3/10        2       0  1m10s     3s
+      `JOB                         NAME   STATE      DONE  RUNNING  FAILED    AGE  TOOK
+01M85JHRSFAZFW5ZZYZ8HCT926  hello  running    3/10        2       0  1m10s    1m
+01M85JX4HWXJ4C270NGP7QE5PJ  grüße  succeeded  3/10        2       0  1m10s    3s
 `,
     );
   });

@@ -16,7 +16,7 @@ const CAUGHT_BY: Record<string, string> = {
 const STORIES = fileURLToPath(new URL('stories.test.ts', import.meta.url));
 
 function runStory(name: string, planted: string): { status: number | null; output: string } {
-  const env = { ...process.env, CLOBI_PLANT: planted };
+  const env: NodeJS.ProcessEnv = { ...process.env, CLOBI_PLANT: planted };
   delete env['NODE_TEST_CONTEXT'];
   const pattern = `^${name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`;
   const { status, stdout } = spawnSync(process.execPath, ['--test', '--test-name-pattern', pattern, STORIES], { env, encoding: 'utf8' });

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isCode } from '../../../../shared/errors.ts';
+import { newJobId } from '../../../../shared/ids.ts';
+import { specOf } from '../../../helpers/cluster.ts';
+import { POOL, retryOf, Rig } from './rig.ts';
+
+describe('submit', () => {
+  test('a staged job is neither shown nor dispatched, and outlives a crash with its items', () => {
+    using rig = new Rig();
+    const items = Array.from({ length: 600 }, (_, n) => ({ item: n }));
+    const spec = specOf({ command: ['true'], tasks: { kind: 'items', count: 600 } });
+    const job = { id: newJobId(), spec, specSha256: 'abc', items, submittedAt: 5 };
+    assert.deepEqual(rig.state.stageJob(job), { job: job.id, created: true, acknowledged: false });
+    assert.equal(rig.state.job(job.id), undefined);
+    assert.deepEqual(rig.state.candidates(10), []);
+    rig.crash();
+    assert.deepEqual(rig.state.stagedJobs(), [job]);
+    rig.state.acknowledgeJob(job.id, 6);
+    rig.state.acknowledgeJob(job.id, 7);
+    assert.deepEqual(rig.state.stagedJobs(), []);
+    assert.equal(rig.state.job(job.id)?.counts.ready, 600);
+    assert.deepEqual(rig.state.params(job.id, 599), { item: 599 });
+    assert.equal(rig.state.params(job.id, 600), undefined);
+  });
+
+  test('an idempotency key gives the first job, to its owner alone', () => {
+    using rig = new Rig();
+    const stage = (owner: string) =>
+      rig.state.stageJob({ id: newJobId(), spec: specOf({ command: ['true'], owner, idempotencyKey: 'k' }), specSha256: '', items: null, submittedAt: 1 });
+    const first = stage('a');
+    assert.deepEqual(stage('a'), { job: first.job, created: false, acknowledged: false });
+    rig.state.acknowledgeJob(first.job, 2);
+    assert.deepEqual(stage('a'), { job: first.job, created: false, acknowledged: true });
+    assert.equal(stage('b').created, true);
+  });
+
+  test('a task’s parameters come from the matrix', () => {
+    using rig = new Rig();
+    const matrix = { axes: [{ name: 'x', values: [1, 2] }, { name: 'y', values: ['a', 'b'] }], exclude: [], include: [] };
+    const job = rig.submit({ tasks: { kind: 'matrix', count: 4, matrix } });
+    assert.deepEqual(rig.state.params(job, 2), { matrix: { x: 2, y: 'a' } });
+  });
+
+  test('a held job waits for its release', () => {
+    using rig = new Rig();
+    const job = rig.count(1, { hold: true });
+    assert.equal(rig.state.job(job)?.state, 'held');
+    assert.deepEqual(rig.units(job, [1]), []);
+    rig.state.releaseJob(job, rig.now);
+    assert.equal(rig.state.candidates(1)[0]?.job, job);
+  });
+
+  test('a retry has rows for its indices alone, with their own numbers', () => {
+    using rig = new Rig();
+    const job = rig.submit({ tasks: { kind: 'count', count: 100 }, retryOf: { job: rig.count(100), indices: [3, 97] } });
+    assert.equal(rig.state.job(job)?.tasks, 2);
+    assert.equal(rig.state.task(job, 4), undefined);
+    assert.deepEqual(rig.unit(job, 5).tasks.map(({ index }) => index), [3, 97]);
+  });
+
+  test('a throw inside a transaction undoes all of it, also in memory', () => {
+    using rig = new Rig();
+    const job = rig.count(10);
+    assert.throws(() => rig.state.transaction(() => (rig.units(job, [5]), rig.state.cancel(newJobId(), null, '', 1))), (error) => isCode(error, 'NOT_FOUND'));
+    assert.equal(rig.state.job(job)?.counts.ready, 10);
+    assert.equal(rig.state.load(POOL, 1).outstandingTasks, 0);
+    assert.equal(rig.unit(job, 10).tasks.length, 10);
+  });
+});
+
+describe('dispatch', () => {
+  test('takes the lowest indices first, also of what is ready for the second time', () => {
+    using rig = new Rig();
+    const job = rig.count(10, { retry: retryOf(1, 3) });
+    const [one, two] = rig.units(job, [3, 2]);
+    assert.deepEqual([one, two].map((unit) => unit!.tasks.map(({ index }) => index)), [[0, 1, 2], [3, 4]]);
+    const a = rig.agent('a');
+    a.fails(one!, 1);
+    assert.equal(rig.task(job, 1).state, 'backoff');
+    const { nextAt } = rig.state.endBackoffs(rig.now);
+    assert.equal(nextAt, rig.now + 50);
+    rig.now = nextAt!;
+    assert.deepEqual(rig.state.endBackoffs(rig.now), { ended: 1, nextAt: null });
+    assert.deepEqual(rig.unit(job, 3).tasks, [{ index: 1, attempt: 2 }, { index: 5, attempt: 1 }, { index: 6, attempt: 1 }]);
+  });
+
+  test('a cancelled index among the rest is passed over', () => {
+    using rig = new Rig();
+    const job = rig.count(6);
+    rig.state.cancel(job, [1, 3], 'asked', rig.now);
+    assert.deepEqual(rig.units(job, [3, 3]).map(({ tasks }) => tasks.map(({ index }) => index)), [[0, 2, 4], [5]]);
+  });
+
+  test('never more of a job out than maxParallel', () => {
+    using rig = new Rig();
+    const job = rig.count(10, { maxParallel: 3 });
+    assert.deepEqual(rig.units(job, [2, 2]).map(({ tasks }) => tasks.length), [2, 1]);
+    assert.deepEqual(rig.units(job, [1]), []);
+  });
+
+  test('the outbox passes over void units and those without an open task, and drops tasks that are over', () => {
+    using rig = new Rig();
+    const job = rig.count(4);
+    const [one, two] = rig.units(job, [2, 2], { send: false });
+    rig.state.cancel(job, [0, 2, 3], 'asked', rig.now);
+    assert.deepEqual(rig.state.unsentUnits(POOL, 10).map(({ unit, tasks }) => [unit, tasks.map(({ index }) => index)]), [[one!.unit, [1]]]);
+    assert.equal(two!.tasks.length, 2);
+    assert.deepEqual(rig.state.unsentUnits('other', 10), []);
+  });
+
+  test('candidates come by priority, then submission; the load counts what is out', () => {
+    using rig = new Rig();
+    const low = rig.count(5);
+    const high = rig.count(5, { priority: 1 });
+    assert.deepEqual(rig.state.candidates(10).map(({ job }) => job), [high, low]);
+    rig.unit(high, 5);
+    assert.deepEqual(rig.state.candidates(10).map(({ job }) => job), [low]);
+    assert.deepEqual([rig.state.load(POOL, 7).outstandingTasks, rig.state.load(POOL, 7).outstandingUnits, rig.state.load(POOL, 7).outstandingMs], [5, 1, 35]);
+    assert.equal(rig.state.queuePosition(low), 1);
+    assert.equal(rig.state.queuePosition(high), null);
+  });
+
+  test('the load has live agents, not those that drain or are gone', () => {
+    using rig = new Rig();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => rig.agent(name));
+    a!.hello(2);
+    b!.hello(4);
+    c!.hello(8);
+    assert.deepEqual([rig.state.load(POOL, 1).slots, rig.state.load(POOL, 1).shapes.length], [14, 1]);
+    b!.say({ type: 'draining' });
+    c!.say({ type: 'goodbye' });
+    assert.equal(rig.state.load(POOL, 1).slots, 2);
+    assert.equal(rig.state.requestDrain(a!.agent), true);
+    assert.equal(rig.state.requestDrain(c!.agent), false);
+    assert.deepEqual(rig.state.drains(POOL), [a!.agent]);
+    assert.equal(rig.state.load(POOL, 1).liveAgents, 0);
+  });
+});
+
+describe('cancel', () => {
+  test('ends everything open, tells agents of what they may hold, and is final', () => {
+    using rig = new Rig();
+    const job = rig.count(10, { retry: retryOf(3, 3) });
+    const [one, two] = rig.units(job, [2, 2]);
+    const a = rig.agent('a');
+    a.started(one!);
+    a.fails(one!, 0);
+    assert.equal(rig.state.cancel(job, null, 'asked', rig.now), 10);
+    assert.deepEqual(rig.state.revokes(POOL, rig.now).map(({ unit, tasks }) => [unit, tasks]), [[one!.unit, null], [two!.unit, null]]);
+    assert.equal(rig.state.cancel(job, null, 'asked', rig.now), 0);
+    assert.equal(rig.shown(job, 9), 'cancelled');
+    assert.deepEqual([rig.state.job(job)?.state, rig.state.job(job)?.cancelReason], ['cancelled', 'asked']);
+    assert.deepEqual(rig.state.revokes(POOL, rig.now + 2e9), [], 'until notAfter');
+  });
+
+  test('of some tasks: the unit goes on with the others', () => {
+    using rig = new Rig();
+    const job = rig.count(3);
+    const unit = rig.unit(job, 3);
+    rig.state.cancel(job, [1], 'asked', rig.now);
+    assert.deepEqual(rig.state.revokes(POOL, rig.now).map(({ tasks }) => tasks), [[1]]);
+    const a = rig.agent('a');
+    a.reports(a.outcome(unit, 1, { result: 'cancelled', reason: 'cancelled' }), a.outcome(unit, 0), a.outcome(unit, 2));
+    assert.deepEqual([0, 1, 2].map((index) => rig.shown(job, index)), ['succeeded', 'cancelled', 'succeeded']);
+    assert.deepEqual(rig.state.events(job, 0, 100).map(({ type }) => type), ['submitted', 'dispatched', 'cancelled', 'finished']);
+  });
+
+  test('failFast cancels the rest in the same transaction', () => {
+    using rig = new Rig();
+    const job = rig.count(100, { failFast: { count: 2 } });
+    const unit = rig.unit(job, 3);
+    const a = rig.agent('a');
+    a.reports(a.outcome(unit, 0, { result: 'failed' }), a.outcome(unit, 1, { result: 'failed' }), a.outcome(unit, 2));
+    rig.export();
+    const { counts, cancelReason } = rig.state.job(job)!;
+    assert.deepEqual([counts.failed, counts.cancelled, counts.succeeded, cancelReason], [2, 98, 0, 'failFast']);
+    assert.equal(rig.state.retryable(job).length, 100);
+  });
+
+  test('timeout.queue cancels what has not started by then', () => {
+    using rig = new Rig();
+    const job = rig.count(4, { timeout: { queueMs: 100 }, retry: retryOf(2, 2) });
+    const unit = rig.unit(job, 3);
+    const a = rig.agent('a');
+    a.say({ type: 'started', unit: unit.unit, tasks: [{ index: 0, attempt: a.outcome(unit).attempt, run: a.outcome(unit).run, at: rig.now }] });
+    a.fails(unit, 1);
+    assert.equal(rig.state.cancelOverdue(rig.now + 99), 0);
+    assert.equal(rig.state.cancelOverdue(rig.now + 100), 2);
+    assert.deepEqual([0, 1, 2, 3].map((index) => rig.shown(job, index)), ['running', 'backoff', 'cancelled', 'cancelled']);
+    assert.equal(rig.state.cancelOverdue(rig.now + 200), 0);
+  });
+
+  test('a run that its agent stopped by itself is a loss, not a failure', () => {
+    using rig = new Rig();
+    const job = rig.count(1, { retry: retryOf(0, 1) });
+    const a = rig.agent('a');
+    a.reports(a.outcome(rig.unit(job), 0, { result: 'cancelled', reason: 'cancelled' }));
+    assert.deepEqual([rig.task(job).state, rig.task(job).losses, rig.task(job).failures], ['ready', 1, 0]);
+  });
+});
