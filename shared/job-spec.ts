@@ -99,7 +99,10 @@ export const jobSpecSchema = z.object({
   script: z.string().nullable(),
   shell: z.array(z.string()).min(1).default(['/bin/sh', '-eu']),
   /** Text, or a path inside the work directory once inputs are there; null: empty. */
-  stdin: z.union([z.object({ text: z.string() }), z.object({ path: z.string() })]).nullable().default(null),
+  stdin: z
+    .union([z.object({ text: z.string() }), z.object({ path: z.string() })])
+    .nullable()
+    .default(null),
   env: z.record(z.string(), z.string()).default({}),
   inputs: z.array(fileInputSchema).default([]),
   upstreamInputs: z.array(upstreamInputSchema).default([]),
@@ -126,7 +129,10 @@ export const jobSpecSchema = z.object({
   maxParallel: z.number().int().positive().nullable().default(null),
   /** Cancel what is left when so many (or such a part of all) tasks have failed. */
   failFast: z
-    .union([z.object({ count: z.number().int().positive() }), z.object({ percent: z.number().positive().max(100) })])
+    .union([
+      z.object({ count: z.number().int().positive() }),
+      z.object({ percent: z.number().positive().max(100) }),
+    ])
     .nullable()
     .default(null),
   depends: z.array(dependencySchema).default([]),
@@ -136,7 +142,10 @@ export const jobSpecSchema = z.object({
   }),
   hold: z.boolean().default(false),
   /** How long results and logs are kept after the job's end; null: for ever. */
-  retention: z.object({ resultsMs: millis.nullable().default(null), logsMs: millis.nullable().default(null) }),
+  retention: z.object({
+    resultsMs: millis.nullable().default(null),
+    logsMs: millis.nullable().default(null),
+  }),
 });
 
 /** One task's own values: what templates and staged files take from it. */

@@ -18,7 +18,8 @@ export function homeDirectory(explicit?: string): string {
 }
 
 export const coordinatorDirectory = (home: string): string => join(home, 'coordinator');
-export const agentConfigFile = (home: string, pool: string): string => join(home, 'pools', pool, 'agent.json');
+export const agentConfigFile = (home: string, pool: string): string =>
+  join(home, 'pools', pool, 'agent.json');
 export const agentsDirectory = (home: string, pool: string): string => join(home, 'agents', pool);
 export const queuesDirectory = (home: string): string => join(home, 'queues');
 export const storeDirectory = (home: string): string => join(home, 'store');

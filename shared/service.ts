@@ -62,7 +62,10 @@ export class Service {
         failures = 0;
       } catch (error) {
         failures += 1;
-        this.#options.log.error({ service: this.name, err: error, failures }, `pass failed: ${messageOf(error)}`);
+        this.#options.log.error(
+          { service: this.name, err: error, failures },
+          `pass failed: ${messageOf(error)}`,
+        );
       }
       if (failures > 0) await pause(Math.min(100 * 2 ** failures, LONGEST_PAUSE_AFTER_FAILURE_MS), signal);
       else if (more) await new Promise(setImmediate);

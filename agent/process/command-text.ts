@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
 /** What one task executes. */
@@ -113,9 +113,14 @@ function searchPath(name: string, path: string, directory: string): string | und
     .find(isExecutable);
 }
 
+/** By us; what cannot be looked at is none. */
 function isExecutable(file: string): boolean {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat?.isFile() === true && (stat.mode & 0o111) !== 0;
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Not an ELF binary, or not to be read: then it may be a script. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { pause } from '../../shared/clock.ts';
@@ -30,12 +30,26 @@ export function findMemoryGroups(): MemoryGroups | undefined {
       const group = MemoryGroup.create(groups);
       group.limit(64 * 1024 * 1024);
       group.removeNow();
+      sweep(groups.parent);
       return groups;
     } catch {
       // Not writable here; the next candidate.
     }
   }
   return undefined;
+}
+
+/** Removes empty groups of processes that are gone: their agents were killed, and nobody came after them. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = /^clobi-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    try {
+      rmdirSync(join(parent, name));
+    } catch {
+      // Not empty, so in use after all.
+    }
+  }
 }
 
 function candidates(): MemoryGroups[] {

@@ -5,15 +5,12 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 const GIVE_UP_AFTER_MS = 120_000;
 
-export interface RetryOptions {
-  signal?: AbortSignal;
-  giveUpAfterMs?: number;
-}
-
 /** Repeats what failed for a reason that may pass, with growing pauses, for two minutes; then rejects with the last error. */
-export async function withRetries<T>(call: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
-  const { signal, giveUpAfterMs = GIVE_UP_AFTER_MS } = options;
-  const end = Date.now() + giveUpAfterMs;
+export async function withRetries<T>(
+  call: () => Promise<T>,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<T> {
+  const end = Date.now() + GIVE_UP_AFTER_MS;
   for (let attempt = 0; ; attempt += 1) {
     signal?.throwIfAborted();
     try {

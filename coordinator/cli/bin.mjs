@@ -18,7 +18,10 @@ const isNewEnough = (version) => {
 /** The Node that `npm ci` has put beside Clobi: as its own platform package, or by the `node` package. */
 function findOwnNode() {
   const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
-  return [join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node'), join(modules, '.bin', 'node')].find(existsSync);
+  return [
+    join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node'),
+    join(modules, '.bin', 'node'),
+  ].find(existsSync);
 }
 
 /** Hands over to another Node with the same arguments: its exit is ours, and signals go through to it. */
@@ -27,7 +30,8 @@ function continueWith(node) {
     stdio: 'inherit',
     env: { ...process.env, CLOBI_REEXECUTED: '1' },
   });
-  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'])
+    process.on(signal, () => child.kill(signal));
   // A Ctrl-C reaches the whole process group already; from elsewhere it must be passed on.
   process.on('SIGINT', () => !process.stdin.isTTY && child.kill('SIGINT'));
   child.on('error', (error) => fail(`Cannot start ${node}: ${error.message}`));
@@ -46,7 +50,9 @@ if (isNewEnough(process.versions.node)) {
 } else {
   const own = process.env.CLOBI_REEXECUTED === '1' ? undefined : findOwnNode();
   if (own === undefined) {
-    fail(`Node ${process.versions.node} is too old; Clobi needs ${OLDEST.join('.')} or newer. Run "npm ci" in Clobi's directory, which brings one along, or install Node 24.`);
+    fail(
+      `Node ${process.versions.node} is too old; Clobi needs ${OLDEST.join('.')} or newer. Run "npm ci" in Clobi's directory, which brings one along, or install Node 24.`,
+    );
   } else {
     continueWith(own);
   }

@@ -100,10 +100,17 @@ export class Client {
     };
     const secure = url.protocol === 'https:';
     const { request } = secure ? await import('node:https') : http;
-    const options = { method: call.method, headers, ...(signal && { signal }), ...(!secure && { agent: this.#agent }) };
+    const options = {
+      method: call.method,
+      headers,
+      ...(signal && { signal }),
+      ...(!secure && { agent: this.#agent }),
+    };
     return new Promise((resolve, reject) => {
       const sent = request(url, options, resolve);
-      sent.on('error', (error) => reject(unreachable(`No coordinator answers at ${endpoint.url}: ${error.message}.`, error)));
+      sent.on('error', (error) =>
+        reject(unreachable(`No coordinator answers at ${endpoint.url}: ${error.message}.`, error)),
+      );
       if (call.bytes === undefined) sent.end(body);
       else pipeline(call.bytes.open(), sent).catch((error: unknown) => sent.destroy(error as Error));
     });
@@ -115,7 +122,8 @@ export class Client {
  */
 function isWorthRepeating(error: unknown, repeatable: boolean): boolean {
   if (!(error instanceof ClobiError) || !error.retryable || error.code === 'TIMED_OUT') return false;
-  const refused = error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ECONNREFUSED';
+  const refused =
+    error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ECONNREFUSED';
   return repeatable || refused;
 }
 
@@ -130,20 +138,42 @@ async function readText(response: IncomingMessage): Promise<string> {
 }
 
 /** `{error: {code, message, context}}` → the same error here; anything else by its HTTP status. */
-export function errorOf(status: number, text: string): ClobiError {
+function errorOf(status: number, text: string): ClobiError {
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: string; message?: string; context?: Record<string, unknown> } };
+    const { error } = JSON.parse(text) as {
+      error?: { code?: string; message?: string; context?: Record<string, unknown> };
+    };
     if (error?.code !== undefined && Object.hasOwn(ERROR_KINDS, error.code)) {
-      return new ClobiError(error.code as ErrorCode, error.message ?? error.code, { context: error.context ?? {} });
+      return new ClobiError(error.code as ErrorCode, error.message ?? error.code, {
+        context: error.context ?? {},
+      });
     }
   } catch {
     // Not ours: a proxy's page, or half an answer.
   }
-  const known: Readonly<Record<number, ErrorCode>> = { 400: 'USAGE', 401: 'UNAUTHORISED', 403: 'FORBIDDEN_ORIGIN', 404: 'NOT_FOUND', 409: 'CONFLICT', 413: 'LIMIT_EXCEEDED', 429: 'RATE_LIMITED', 502: 'UNAVAILABLE', 503: 'UNAVAILABLE', 504: 'TIMED_OUT' };
-  return new ClobiError(known[status] ?? 'INTERNAL', `The coordinator answered with HTTP status ${status}: ${text.slice(0, 300)}`);
+  const known: Readonly<Record<number, ErrorCode>> = {
+    400: 'USAGE',
+    401: 'UNAUTHORISED',
+    403: 'FORBIDDEN_ORIGIN',
+    404: 'NOT_FOUND',
+    409: 'CONFLICT',
+    413: 'LIMIT_EXCEEDED',
+    429: 'RATE_LIMITED',
+    502: 'UNAVAILABLE',
+    503: 'UNAVAILABLE',
+    504: 'TIMED_OUT',
+  };
+  return new ClobiError(
+    known[status] ?? 'INTERNAL',
+    `The coordinator answered with HTTP status ${status}: ${text.slice(0, 300)}`,
+  );
 }
 
 function queryOf(query: Call['query']): string {
-  const given = Object.entries(query ?? {}).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString()}`;
+  const given = Object.entries(query ?? {}).filter(
+    (entry): entry is [string, string | number] => entry[1] !== undefined,
+  );
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString()}`;
 }

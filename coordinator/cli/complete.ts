@@ -18,7 +18,8 @@ export async function printCompletions(program: Command, words: readonly string[
     process.stdout.write(FILES);
     return;
   }
-  const jobs = names.some((name) => /^(jobs?|task)$/.test(name)) && !current.startsWith('-') ? await listJobs() : [];
+  const jobs =
+    names.some((name) => /^(jobs?|task)$/.test(name)) && !current.startsWith('-') ? await listJobs() : [];
   const root = new RootCommand();
   addOptions(root, program);
   addCommands(root, program, { path: [], jobs });
@@ -44,12 +45,17 @@ function addCommands(root: RootCommand, parent: Command, place: Place): void {
     const path = [...place.path, command.name()];
     const completed = root.command(path.join(' '), command.summary());
     addOptions(completed, command);
-    for (const argument of command.registeredArguments) addArgument(completed, argument.name(), { ...place, variadic: argument.variadic });
+    for (const argument of command.registeredArguments)
+      addArgument(completed, argument.name(), { ...place, variadic: argument.variadic });
     addCommands(root, command, { ...place, path });
   }
 }
 
-function addArgument(completed: Completed, name: string, { jobs, variadic }: Place & { variadic: boolean }): void {
+function addArgument(
+  completed: Completed,
+  name: string,
+  { jobs, variadic }: Place & { variadic: boolean },
+): void {
   const offer = (complete: (value: string, description: string) => void): void => {
     if (name === 'shell') for (const shell of ['bash', 'zsh', 'fish']) complete(shell, '');
     if (name === 'name') complete('job', 'job files');
@@ -66,13 +72,23 @@ function addOptions(completed: Completed, command: Command): void {
     const name = long?.replace(/^--/, '');
     if (name === undefined) continue;
     const alias = short?.slice(1);
-    if (required) completed.option(name, description, (complete) => argChoices?.forEach((choice) => complete(choice, '')), alias);
+    if (required)
+      completed.option(
+        name,
+        description,
+        (complete) => argChoices?.forEach((choice) => complete(choice, '')),
+        alias,
+      );
     else completed.option(name, description, alias);
   }
 }
 
 async function listJobs(): Promise<JobView[]> {
-  const client = new Client({ home: homeDirectory(), patienceMs: 0, signal: AbortSignal.timeout(PATIENCE_MS) });
+  const client = new Client({
+    home: homeDirectory(),
+    patienceMs: 0,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
   try {
     return (await client.get<{ jobs: JobView[] }>('/v1/jobs', { limit: JOBS_OFFERED })).jobs;
   } catch {

@@ -58,7 +58,10 @@ export async function examine(context: DoctorContext): Promise<Finding[]> {
 /** The directory, or the nearest above it that exists. */
 async function nearest(directory: string): Promise<string> {
   for (let at = directory; ; at = dirname(at)) {
-    const exists = await access(at).then(() => true, () => false);
+    const exists = await access(at).then(
+      () => true,
+      () => false,
+    );
     if (exists || dirname(at) === at) return at;
   }
 }
@@ -69,7 +72,10 @@ async function checkHome(home: string): Promise<Result> {
     await access(existing, constants.W_OK | constants.X_OK);
     return ok(existing === home ? home : `${home} (made at the first start)`);
   } catch {
-    return failed(`${existing} is not writable`, 'choose another with --home or CLOBI_HOME, or become its owner');
+    return failed(
+      `${existing} is not writable`,
+      'choose another with --home or CLOBI_HOME, or become its owner',
+    );
   }
 }
 
@@ -87,7 +93,10 @@ async function checkDisk(home: string): Promise<Result> {
   const { bavail, bsize } = await statfs(directory);
   const free = bavail * bsize;
   if (free >= LEAST_FREE_BYTES) return ok(`${formatBytes(free)} free`);
-  return failed(`${formatBytes(free)} free at ${directory}`, `have at least ${formatBytes(LEAST_FREE_BYTES)} free, or choose another disk with --home`);
+  return failed(
+    `${formatBytes(free)} free at ${directory}`,
+    `have at least ${formatBytes(LEAST_FREE_BYTES)} free, or choose another disk with --home`,
+  );
 }
 
 async function checkOpenFiles(): Promise<Result> {
@@ -102,7 +111,10 @@ async function checkIsolation(): Promise<Result> {
   const { probeIsolation } = await import('../../agent/process/isolation.ts');
   const { level, hasNamespace } = await probeIsolation();
   if (hasNamespace) return ok(level);
-  return warning(level, 'a task that calls setsid can outlive its end; allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) and install util-linux');
+  return warning(
+    level,
+    'a task that calls setsid can outlive its end; allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) and install util-linux',
+  );
 }
 
 async function checkCoordinator({ client, version }: DoctorContext): Promise<Result> {
@@ -110,7 +122,10 @@ async function checkCoordinator({ client, version }: DoctorContext): Promise<Res
   if (typeof status === 'string') return failed(status, 'clobi coordinator start');
   const found = `version ${status.version}, epoch ${status.epoch}, process ${status.pid}`;
   if (status.version === version) return ok(found);
-  return failed(`${found}; this is version ${version}`, 'install the same version on both sides, then start the coordinator again');
+  return failed(
+    `${found}; this is version ${version}`,
+    'install the same version on both sides, then start the coordinator again',
+  );
 }
 
 async function checkClock(client: Client): Promise<Result> {
@@ -121,7 +136,10 @@ async function checkClock(client: Client): Promise<Result> {
   // The header counts in whole seconds.
   const skewMs = Math.max(0, Math.abs(Date.now() - theirs) - 1000);
   if (skewMs <= LARGEST_SKEW_MS) return ok('agree');
-  return failed(`${formatDuration(skewMs, 2)} apart from the coordinator`, 'synchronise both clocks (chrony, systemd-timesyncd)');
+  return failed(
+    `${formatDuration(skewMs, 2)} apart from the coordinator`,
+    'synchronise both clocks (chrony, systemd-timesyncd)',
+  );
 }
 
 async function checkAgents(client: Client): Promise<Result> {
@@ -129,5 +147,10 @@ async function checkAgents(client: Client): Promise<Result> {
   if (found === undefined) return warning('not counted: no coordinator answers', 'clobi coordinator start');
   const live = found.agents.filter((agent) => agent.state === 'live');
   if (live.length === 0) return failed('none is live, so nothing runs', 'clobi agent start --pool local');
-  return ok(`${plural(live.length, 'live agent')} with ${plural(live.reduce((sum, agent) => sum + agent.slots, 0), 'slot')}`);
+  return ok(
+    `${plural(live.length, 'live agent')} with ${plural(
+      live.reduce((sum, agent) => sum + agent.slots, 0),
+      'slot',
+    )}`,
+  );
 }

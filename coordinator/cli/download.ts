@@ -87,7 +87,9 @@ async function fetchWithRetries(output: OutputView, file: string, options: Downl
 const isWorthAnotherTry = (error: unknown): boolean =>
   error instanceof ClobiError
     ? error.retryable || error.code === 'CONFLICT'
-    : error instanceof Error && 'code' in error && ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code));
+    : error instanceof Error &&
+      'code' in error &&
+      ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code));
 
 /** Written beside its place and renamed only when the hash is right: a file under its own name is whole. */
 async function fetchOne(output: OutputView, file: string, options: DownloadOptions): Promise<void> {
@@ -101,11 +103,18 @@ async function fetchOne(output: OutputView, file: string, options: DownloadOptio
   });
   try {
     const key = output.key.split('/').map(encodeURIComponent).join('/');
-    const response = await options.client.open({ method: 'GET', path: `/v1/objects/${key}`, signal: options.signal });
+    const response = await options.client.open({
+      method: 'GET',
+      path: `/v1/objects/${key}`,
+      signal: options.signal,
+    });
     await pipeline(response, hashing, createWriteStream(part, { flags: 'wx' }));
     const sha256 = hash.digest('hex');
     if (sha256 !== output.sha256) {
-      throw new ClobiError('CONFLICT', `${file}: the bytes have SHA-256 ${sha256}, but the task reported ${output.sha256}.`);
+      throw new ClobiError(
+        'CONFLICT',
+        `${file}: the bytes have SHA-256 ${sha256}, but the task reported ${output.sha256}.`,
+      );
     }
     await rename(part, file);
   } finally {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClobiError, isCode } from '../../shared/errors.ts';
+import { ClobiError } from '../../shared/errors.ts';
 import { coordinatorDirectory } from '../../shared/paths.ts';
 
 /** Where the coordinator answers, and the token it wants. */
@@ -44,7 +44,11 @@ function readToken(home: string): string {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     if (isMissing(error)) return '';
-    throw new ClobiError('UNAUTHORISED', `The token file ${path} cannot be read. Are you the user who runs the coordinator? Else set CLOBI_TOKEN.`, { cause: error });
+    throw new ClobiError(
+      'UNAUTHORISED',
+      `The token file ${path} cannot be read. Are you the user who runs the coordinator? Else set CLOBI_TOKEN.`,
+      { cause: error },
+    );
   }
 }
 
@@ -55,5 +59,3 @@ function checkUrl(url: string): string {
 
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
-
-export const isUnreachable = (error: unknown): boolean => isCode(error, 'UNREACHABLE');

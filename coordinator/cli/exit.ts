@@ -37,7 +37,8 @@ export function exitCodeOfJob(state: JobState): ExitCode | undefined {
 
 /** Of several: a failure tells more than a cancellation, and that more than a success. */
 export function worstExitCode(codes: readonly number[]): number {
-  for (const code of [EXIT.timedOut, EXIT.jobFailed, EXIT.jobCancelled]) if (codes.includes(code)) return code;
+  for (const code of [EXIT.timedOut, EXIT.jobFailed, EXIT.jobCancelled])
+    if (codes.includes(code)) return code;
   return codes.find((code) => code !== EXIT.ok) ?? EXIT.ok;
 }
 
@@ -54,8 +55,10 @@ export function reportFailure(error: unknown, output: Output): number {
   }
   output.error(messageOf(error));
   // Files that are not there, full disks and the like speak for themselves; a defect needs its place.
-  if (!(error instanceof Error && 'code' in error)) output.error(String(error instanceof Error ? error.stack : error));
+  if (!(error instanceof Error && 'code' in error))
+    output.error(String(error instanceof Error ? error.stack : error));
   return EXIT.failed;
 }
 
-const isBrokenPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';
+const isBrokenPipe = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE';

@@ -15,7 +15,10 @@ export function parseJob(text: string): string {
   const hint = TASK.test(text)
     ? ' That names a task; a job is the part before the slash.'
     : ' "clobi ps" lists them; "last" is the newest.';
-  throw new ClobiError('USAGE', `"${text}" is not a job: give its id, the beginning of its id, or "last".${hint}`);
+  throw new ClobiError(
+    'USAGE',
+    `"${text}" is not a job: give its id, the beginning of its id, or "last".${hint}`,
+  );
 }
 
 export interface TaskAddress {
@@ -27,7 +30,10 @@ export interface TaskAddress {
 export function parseTask(text: string): TaskAddress {
   const match = TASK.exec(text);
   if (match?.[1] === undefined) {
-    throw new ClobiError('USAGE', `"${text}" is not a task: write JOB/INDEX, like last/0. "clobi task list JOB" lists them.`);
+    throw new ClobiError(
+      'USAGE',
+      `"${text}" is not a task: write JOB/INDEX, like last/0. "clobi task list JOB" lists them.`,
+    );
   }
   return { job: parseJob(match[1]), index: Number(match[2]) };
 }

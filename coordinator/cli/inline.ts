@@ -5,10 +5,16 @@ import type { InlineJob } from '../../shared/job-file/inline.ts';
 import type { JobSourceOptions } from './job-source.ts';
 
 /** The job that a command after `--` and its options make, in the fields of a job file. */
-export async function readInlineJob(command: readonly string[], options: JobSourceOptions): Promise<InlineJob> {
+export async function readInlineJob(
+  command: readonly string[],
+  options: JobSourceOptions,
+): Promise<InlineJob> {
   const items = options.eachLine === undefined ? undefined : await readItems(options.eachLine);
   const { name, input, output, cpus, memory, timeout, retries } = options;
-  const resources = { ...(cpus !== undefined && { cpus }), ...(memory !== undefined && { memory: `${memory}B` }) };
+  const resources = {
+    ...(cpus !== undefined && { cpus }),
+    ...(memory !== undefined && { memory: `${memory}B` }),
+  };
   return {
     command,
     ...(items && { items }),
@@ -24,7 +30,10 @@ export async function readInlineJob(command: readonly string[], options: JobSour
 async function readItems(file: string): Promise<string[]> {
   const items = splitLines(file === '-' ? await text(process.stdin) : await readFile(file, 'utf8'));
   if (items.length > 0) return items;
-  throw new ClobiError('USAGE', `${file === '-' ? 'Standard input' : file} has no line, so there is no task to run.`);
+  throw new ClobiError(
+    'USAGE',
+    `${file === '-' ? 'Standard input' : file} has no line, so there is no task to run.`,
+  );
 }
 
 /** A line break ends a line, it does not begin one; empty lines are left out. */

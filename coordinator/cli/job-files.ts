@@ -8,7 +8,10 @@ export interface SourcedJob extends LoadedJob {
 }
 
 /** Reads them all, each job after those it waits for. What is wrong in any of them comes as one `INVALID_JOB`. */
-export async function readJobFiles(files: readonly string[], owner: string | undefined): Promise<SourcedJob[]> {
+export async function readJobFiles(
+  files: readonly string[],
+  owner: string | undefined,
+): Promise<SourcedJob[]> {
   const { loadJobFile } = await import('../../shared/job-file/load.ts');
   const jobs: SourcedJob[] = [];
   const problems: Problem[] = [];

@@ -28,7 +28,9 @@ export async function printJobLogs(options: JobLogOptions): Promise<void> {
   };
   for await (const page of taskPages(options.client, options.job)) {
     for (const task of page.filter((one) => hasLog(one.state) && options.only(one))) {
-      const logs = Promise.all(options.streams.map((stream) => TaskLog.open({ index: task.index, stream }, options)));
+      const logs = Promise.all(
+        options.streams.map((stream) => TaskLog.open({ index: task.index, stream }, options)),
+      );
       // Awaited when its turn comes; until then a failure is nobody's.
       logs.catch(() => undefined);
       opened.push({ task, logs });
@@ -76,7 +78,8 @@ class JobFollower {
     const { client, job } = this.#options;
     const query = this.#first === 0 ? {} : { after: this.#first - 1 };
     for await (const page of taskPages(client, job, query)) {
-      for (const task of page) if (hasLog(task.state) && !this.#finished.has(task.index)) await this.#look(task);
+      for (const task of page)
+        if (hasLog(task.state) && !this.#finished.has(task.index)) await this.#look(task);
       // Tasks begin about in order: a page of none begun ends the pass.
       if (page.every((task) => task.state === 'ready' || task.state === 'blocked')) break;
     }
@@ -133,11 +136,18 @@ class TaskLog {
   }
 
   #request(): Promise<Opened> {
-    return openLog(this.#options.client, { job: this.#options.job, ...this.#at }, this.#position, this.#options.signal);
+    return openLog(
+      this.#options.client,
+      { job: this.#options.job, ...this.#at },
+      this.#position,
+      this.#options.signal,
+    );
   }
 
   #print(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
-    return this.#options.print(lines.map((line) => ({ task: this.#at.index, stream: this.#at.stream, line })));
+    return this.#options.print(
+      lines.map((line) => ({ task: this.#at.index, stream: this.#at.stream, line })),
+    );
   }
 }

@@ -20,7 +20,10 @@ export async function listLogFiles(directory: string): Promise<string[]> {
 }
 
 /** Where the last `lines` lines of a file begin, in bytes; with fewer lines, 0 and how many there are. */
-export async function findLastLines(file: string, lines: number): Promise<{ position: number; lines: number }> {
+export async function findLastLines(
+  file: string,
+  lines: number,
+): Promise<{ position: number; lines: number }> {
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
@@ -43,7 +46,10 @@ export async function findLastLines(file: string, lines: number): Promise<{ posi
 }
 
 /** The last lines of all files together, then, when following, what is written from now on, through every rotation. */
-export async function* readLog(directory: string, options: { lines: number; follow: boolean; signal: AbortSignal }): AsyncGenerator<Buffer> {
+export async function* readLog(
+  directory: string,
+  options: { lines: number; follow: boolean; signal: AbortSignal },
+): AsyncGenerator<Buffer> {
   const starts: { file: string; position: number }[] = [];
   let wanted = options.lines;
   for (const file of (await listLogFiles(directory)).reverse()) {
@@ -73,12 +79,20 @@ async function findNext(directory: string, file: string | undefined): Promise<st
 
 /** What is there beyond the position, which moves. */
 async function* readOn(at: { file: string; position: number }): AsyncGenerator<Buffer> {
-  const size = await stat(at.file).then((found) => found.size, () => 0);
+  const size = await stat(at.file).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size <= at.position) return;
   const handle = await open(at.file);
   try {
     while (at.position < size) {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(BLOCK_BYTES), 0, Math.min(BLOCK_BYTES, size - at.position), at.position);
+      const { buffer, bytesRead } = await handle.read(
+        Buffer.alloc(BLOCK_BYTES),
+        0,
+        Math.min(BLOCK_BYTES, size - at.position),
+        at.position,
+      );
       if (bytesRead === 0) return;
       at.position += bytesRead;
       yield buffer.subarray(0, bytesRead);

@@ -40,7 +40,11 @@ export interface LogLine {
 const TASK_COLOURS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 
 /** `12| text`, the index as wide as the widest of the job, each task in its own colour on a terminal. */
-export function formatLogLines(lines: readonly LogLine[], output: Output, options: { width: number; prefix: boolean }): string {
+export function formatLogLines(
+  lines: readonly LogLine[],
+  output: Output,
+  options: { width: number; prefix: boolean },
+): string {
   if (!output.isHuman && output.format !== 'name') return lines.map((line) => `${safeJson(line)}\n`).join('');
   const terminal = output.streams.stdout.isTTY === true;
   return lines

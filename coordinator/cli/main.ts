@@ -7,7 +7,9 @@ import { buildProgram, type Result } from './program.ts';
 /** Runs one command line; sets the exit code of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
+  );
   process.exitCode = await runProgram(argv);
 }
 
@@ -26,8 +28,7 @@ async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 /** Commander has printed the message; help and version asked for are no mistakes. */
-export const exitCodeOfUsage = (error: CommanderError): number =>
-  error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+const exitCodeOfUsage = (error: CommanderError): number => (error.exitCode === 0 ? EXIT.ok : EXIT.usage);
 
 /** Called by the completion scripts: `clobi complete -- WORDS`. */
 async function complete(argv: readonly string[]): Promise<number> {

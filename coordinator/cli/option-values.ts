@@ -17,7 +17,11 @@ export const OPTION_PARSERS: Readonly<Record<ValueKind, (text: string, before: u
 
 function parseNumber(text: string, bounds: { whole: boolean; least: number }): number {
   const value = Number(text);
-  const right = text.trim() !== '' && Number.isFinite(value) && value >= bounds.least && (!bounds.whole || Number.isSafeInteger(value));
+  const right =
+    text.trim() !== '' &&
+    Number.isFinite(value) &&
+    value >= bounds.least &&
+    (!bounds.whole || Number.isSafeInteger(value));
   if (right) return value;
   const least = bounds.least === 1 ? ' of 1 or more' : bounds.least > 0 ? ' above 0' : '';
   throw new InvalidArgumentError(`It must be a ${bounds.whole ? 'whole ' : ''}number${least}.`);
@@ -38,7 +42,8 @@ export function parseIndices(text: string): number[] {
     if (match?.[1] === undefined) throw new InvalidArgumentError('Write task indices like 3,7,10-19.');
     const from = Number(match[1]);
     const to = Number(match[2] ?? match[1]);
-    if (to < from || to - from >= LONGEST_RANGE) throw new InvalidArgumentError(`${part.trim()} is no range of at most ${LONGEST_RANGE} tasks.`);
+    if (to < from || to - from >= LONGEST_RANGE)
+      throw new InvalidArgumentError(`${part.trim()} is no range of at most ${LONGEST_RANGE} tasks.`);
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
   });
 }

@@ -19,7 +19,11 @@ interface Page {
   next?: string | number | null;
 }
 
-async function* pagesOf<Row>(client: Client, options: PageOptions, rowsOf: (page: Page) => Row[]): AsyncGenerator<Row[]> {
+async function* pagesOf<Row>(
+  client: Client,
+  options: PageOptions,
+  rowsOf: (page: Page) => Row[],
+): AsyncGenerator<Row[]> {
   let left = options.limit ?? Infinity;
   let after: string | number | undefined;
   while (left > 0) {
@@ -37,14 +41,16 @@ export const jobPages = (
   client: Client,
   query: Readonly<Record<string, string | undefined>>,
   limit?: number,
-): AsyncGenerator<JobView[]> => pagesOf(client, { path: '/v1/jobs', query, limit }, (page) => page.jobs ?? []);
+): AsyncGenerator<JobView[]> =>
+  pagesOf(client, { path: '/v1/jobs', query, limit }, (page) => page.jobs ?? []);
 
 export const taskPages = (
   client: Client,
   job: string,
   query: Readonly<Record<string, string | number | undefined>> = {},
   limit?: number,
-): AsyncGenerator<TaskView[]> => pagesOf(client, { path: `/v1/jobs/${job}/tasks`, query, limit }, (page) => page.tasks ?? []);
+): AsyncGenerator<TaskView[]> =>
+  pagesOf(client, { path: `/v1/jobs/${job}/tasks`, query, limit }, (page) => page.tasks ?? []);
 
 export const outputPages = (client: Client, job: string): AsyncGenerator<OutputView[]> =>
   pagesOf(client, { path: `/v1/jobs/${job}/outputs` }, (page) => page.outputs ?? []);

@@ -22,13 +22,17 @@ export function buildProgram(argv: readonly string[], result: Result = { exitCod
     .configureHelp({ showGlobalOptions: true, helpWidth: process.stdout.columns })
     .helpCommand('help [command]', 'show help for a command');
   addGlobalOptions(program);
-  program.addHelpText('before', ROOT_HELP).addHelpText('after', '\nNext: "clobi COMMAND --help" leads with examples.');
+  program
+    .addHelpText('before', ROOT_HELP)
+    .addHelpText('after', '\nNext: "clobi COMMAND --help" leads with examples.');
   const families = addFamilies(program);
   for (const entry of CATALOG) {
     for (const path of [entry.path, ...(entry.alsoAt === undefined ? [] : [entry.alsoAt])]) {
       const space = path.indexOf(' ');
       const parent = space < 0 ? program : families.get(path.slice(0, space));
-      parent?.addCommand(buildCommand({ entry, name: path.slice(space + 1), path }, { program, argv, result }));
+      parent?.addCommand(
+        buildCommand({ entry, name: path.slice(space + 1), path }, { program, argv, result }),
+      );
     }
   }
   return program;
@@ -58,7 +62,9 @@ Examples:
 
 function addGlobalOptions(program: Command): void {
   program
-    .addOption(new Option('-o, --format <format>', 'how data is printed on stdout').choices(FORMATS).default('table'))
+    .addOption(
+      new Option('-o, --format <format>', 'how data is printed on stdout').choices(FORMATS).default('table'),
+    )
     .option('-q, --quiet', 'print data and errors only')
     .option('--home <dir>', 'where the coordinator keeps its state (or CLOBI_HOME)')
     .helpOption('-h, --help', 'show this help');
@@ -67,11 +73,18 @@ function addGlobalOptions(program: Command): void {
 function addFamilies(program: Command): Map<string, Command> {
   return new Map(
     Object.entries(FAMILIES).map(([name, summary]) => {
-      const examples = CATALOG.filter((entry) => entry.path.startsWith(`${name} `)).map((entry) => entry.examples[0]);
+      const examples = CATALOG.filter((entry) => entry.path.startsWith(`${name} `)).map(
+        (entry) => entry.examples[0],
+      );
       const family = new Command(name).summary(summary).copyInheritedSettings(program);
-      family.addHelpText('before', `${summary}\n\n${formatExamples(examples.filter((example) => example !== undefined))}`);
+      family.addHelpText(
+        'before',
+        `${summary}\n\n${formatExamples(examples.filter((example) => example !== undefined))}`,
+      );
       family.addHelpText('after', `\nNext: "clobi ${name} COMMAND --help" leads with examples.`);
-      family.helpGroup(name === 'job' || name === 'task' ? GROUPS.work : name === 'schema' ? GROUPS.tools : GROUPS.services);
+      family.helpGroup(
+        name === 'job' || name === 'task' ? GROUPS.work : name === 'schema' ? GROUPS.tools : GROUPS.services,
+      );
       family.helpCommand(false).usage('COMMAND [options]');
       program.addCommand(family);
       return [name, family];
@@ -107,7 +120,9 @@ function buildOption(entry: OptionEntry): Option {
 function formatExamples(examples: CommandEntry['examples']): string {
   const width = Math.min(44, Math.max(...examples.map(([line]) => line.length)));
   const lines = examples.map(([line, what]) =>
-    line.length > width ? `  $ clobi ${line}\n${' '.repeat(width + 13)}${what}` : `  $ clobi ${line.padEnd(width)}   ${what}`,
+    line.length > width
+      ? `  $ clobi ${line}\n${' '.repeat(width + 13)}${what}`
+      : `  $ clobi ${line.padEnd(width)}   ${what}`,
   );
   return `Examples:\n${lines.join('\n')}\n`;
 }

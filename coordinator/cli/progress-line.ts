@@ -9,7 +9,7 @@ const WINDOW_MS = 10_000;
 
 type Counted = Pick<JobView, 'counts'>;
 
-export const countEnded = (job: Counted): number =>
+const countEnded = (job: Counted): number =>
   TERMINAL_STATES.reduce((sum, state) => sum + job.counts[state], 0);
 
 export class RateMeter {
@@ -24,7 +24,8 @@ export class RateMeter {
   perSecond(): number | undefined {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined || last.at === first.at || last.ended === first.ended) return undefined;
+    if (first === undefined || last === undefined || last.at === first.at || last.ended === first.ended)
+      return undefined;
     return ((last.ended - first.ended) * 1000) / (last.at - first.at);
   }
 }
@@ -32,7 +33,10 @@ export class RateMeter {
 const BAR = 20;
 
 /** `render  ━━━━━━━─────  35%  350/1,000  2 running  1 failed  12/s  45s left`. */
-export function renderJobLine(job: JobView, at: { rate: number | undefined; now: number; colours: Colours }): string {
+export function renderJobLine(
+  job: JobView,
+  at: { rate: number | undefined; now: number; colours: Colours },
+): string {
   const ended = countEnded(job);
   const share = job.tasks === 0 ? 1 : ended / job.tasks;
   const filled = Math.floor(share * BAR);
@@ -49,13 +53,16 @@ export function renderJobLine(job: JobView, at: { rate: number | undefined; now:
     count(job.counts.blocked, 'blocked'),
     bad > 0 ? colours.red(count(bad, 'failed')) : '',
     count(job.counts.cancelled, 'cancelled'),
-    at.rate === undefined || job.endedAt !== null ? '' : `${at.rate >= 10 ? Math.round(at.rate) : at.rate.toFixed(1)}/s`,
+    at.rate === undefined || job.endedAt !== null
+      ? ''
+      : `${at.rate >= 10 ? Math.round(at.rate) : at.rate.toFixed(1)}/s`,
     timeLeft(job, at),
   ];
   return parts.filter((part) => part !== '').join('  ');
 }
 
-const count = (number: number, what: string): string => (number === 0 ? '' : `${formatCount(number)} ${what}`);
+const count = (number: number, what: string): string =>
+  number === 0 ? '' : `${formatCount(number)} ${what}`;
 
 function timeLeft(job: JobView, at: { rate: number | undefined; now: number }): string {
   if (job.endedAt !== null) return '';

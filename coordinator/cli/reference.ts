@@ -8,7 +8,11 @@ export function renderReference(): string {
   const program = buildProgram([]);
   const sections = Object.values(GROUPS).flatMap((group) => {
     const entries = CATALOG.filter((entry) => entry.group === group);
-    return [`## ${group.replace(/:$/, '')}`, '', ...entries.flatMap((entry) => renderEntry(entry, findCommand(program, entry.path)))];
+    return [
+      `## ${group.replace(/:$/, '')}`,
+      '',
+      ...entries.flatMap((entry) => renderEntry(entry, findCommand(program, entry.path))),
+    ];
   });
   return `${[...INTRODUCTION, ...renderOptions('Options everywhere', program), '', ...sections, ...EXIT_CODES].join('\n')}\n`;
 }
@@ -25,7 +29,8 @@ const EXIT_CODES = ['Exit codes are in [errors.md](errors.md).'];
 
 function findCommand(program: Command, path: string): Command {
   let command = program;
-  for (const name of path.split(' ')) command = command.commands.find((one) => one.name() === name) ?? command;
+  for (const name of path.split(' '))
+    command = command.commands.find((one) => one.name() === name) ?? command;
   return command;
 }
 

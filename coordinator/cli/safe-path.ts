@@ -8,9 +8,19 @@ import { ClobiError } from '../../shared/errors.ts';
  */
 export function placeInside(directory: string, path: string): string {
   const parts = path.split('/');
-  const bad = parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0') || (sep !== '/' && part.includes(sep)));
+  const bad = parts.some(
+    (part) =>
+      part === '' ||
+      part === '.' ||
+      part === '..' ||
+      part.includes('\0') ||
+      (sep !== '/' && part.includes(sep)),
+  );
   if (!bad) return join(directory, ...parts);
-  throw new ClobiError('CONFLICT', `The output path ${JSON.stringify(path)} does not stay inside the directory; it was not written.`);
+  throw new ClobiError(
+    'CONFLICT',
+    `The output path ${JSON.stringify(path)} does not stay inside the directory; it was not written.`,
+  );
 }
 
 /** Makes the parent directories; refuses when a link among them leads out of `directory`. */
@@ -18,7 +28,10 @@ export async function makeParents(directory: string, file: string): Promise<void
   await mkdir(dirname(file), { recursive: true });
   if (await isParentInside(directory, file)) return;
   const parent = await realpath(dirname(file));
-  throw new ClobiError('CONFLICT', `${file} lies outside ${directory} because of a link on the way (${parent}); it was not written. Remove the link.`);
+  throw new ClobiError(
+    'CONFLICT',
+    `${file} lies outside ${directory} because of a link on the way (${parent}); it was not written. Remove the link.`,
+  );
 }
 
 /** Removes a file if it is there, and only when no link leads out of `directory` on the way. */

@@ -34,7 +34,11 @@ export interface SubmitPlan {
 /** Uploads what is missing, then submits in the given order, in which each job comes after those it waits for. */
 export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan): Promise<Submitted[]> {
   const { resolveDependencies } = await import('../../shared/job-file/depends.ts');
-  await uploadInputs(plan.client, jobs.flatMap((job) => job.uploads), plan.output);
+  await uploadInputs(
+    plan.client,
+    jobs.flatMap((job) => job.uploads),
+    plan.output,
+  );
   const idsOfSource = new Map<string, Map<string, string>>();
   const submitted: Submitted[] = [];
   for (const job of jobs) {

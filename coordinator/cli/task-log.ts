@@ -22,11 +22,23 @@ const RANGE_NOT_SATISFIABLE = 416;
 const PARTIAL = 206;
 
 /** Undefined when there is no log of it: it has not printed, or not begun. */
-export async function openLog(client: Client, at: LogAddress, from = 0, signal?: AbortSignal): Promise<OpenLog | undefined> {
+export async function openLog(
+  client: Client,
+  at: LogAddress,
+  from = 0,
+  signal?: AbortSignal,
+): Promise<OpenLog | undefined> {
   const path = `/v1/jobs/${at.job}/tasks/${at.index}/logs/${at.stream}`;
   const headers = from > 0 ? { range: `bytes=${from}-` } : {};
   try {
-    const response = await client.open({ method: 'GET', path, query: { attempt: at.attempt }, headers, signal, alsoFine: [RANGE_NOT_SATISFIABLE] });
+    const response = await client.open({
+      method: 'GET',
+      path,
+      query: { attempt: at.attempt },
+      headers,
+      signal,
+      alsoFine: [RANGE_NOT_SATISFIABLE],
+    });
     return { bytes: bytesFrom(response, from), complete: response.headers['x-clobi-complete'] === '1' };
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) return undefined;

@@ -18,7 +18,11 @@ const PARALLEL = 4;
 const ASKED_AT_ONCE = 1000;
 
 /** Brings to the coordinator what it does not have yet. Streams: nothing is held in memory. */
-export async function uploadInputs(client: Client, uploads: readonly Upload[], output: Output): Promise<void> {
+export async function uploadInputs(
+  client: Client,
+  uploads: readonly Upload[],
+  output: Output,
+): Promise<void> {
   const bySha = new Map(uploads.map((upload) => [upload.sha256, upload]));
   const missing = (await findMissing(client, [...bySha.keys()])).flatMap((sha256) => bySha.get(sha256) ?? []);
   if (missing.length === 0) return;
@@ -26,7 +30,10 @@ export async function uploadInputs(client: Client, uploads: readonly Upload[], o
   const total = missing.reduce((sum, upload) => sum + upload.sizeBytes, 0);
   let done = 0;
   let bytes = 0;
-  const show = (): void => progress.update([`Uploading inputs: ${done}/${plural(missing.length, 'file')}, ${formatBytes(bytes)} of ${formatBytes(total)}`]);
+  const show = (): void =>
+    progress.update([
+      `Uploading inputs: ${done}/${plural(missing.length, 'file')}, ${formatBytes(bytes)} of ${formatBytes(total)}`,
+    ]);
   const queue = new PQueue({ concurrency: PARALLEL });
   try {
     show();
@@ -48,7 +55,9 @@ async function findMissing(client: Client, hashes: readonly string[]): Promise<s
   const missing: string[] = [];
   for (let from = 0; from < hashes.length; from += ASKED_AT_ONCE) {
     const sha256 = hashes.slice(from, from + ASKED_AT_ONCE);
-    missing.push(...(await client.post<{ missing: string[] }>('/v1/inputs/missing', { sha256 }, true)).missing);
+    missing.push(
+      ...(await client.post<{ missing: string[] }>('/v1/inputs/missing', { sha256 }, true)).missing,
+    );
   }
   return missing;
 }
@@ -59,6 +68,10 @@ async function uploadOne(client: Client, upload: Upload): Promise<void> {
     await client.json({ method: 'PUT', path: `/v1/inputs/${upload.sha256}`, bytes });
   } catch (error) {
     if (!isCode(error, 'INTERNAL') && !isCode(error, 'CONFLICT') && !isCode(error, 'USAGE')) throw error;
-    throw new ClobiError('CONFLICT', `${upload.file} was not taken; it may have changed while it was read. Submit again. (${(error as Error).message})`, { cause: error });
+    throw new ClobiError(
+      'CONFLICT',
+      `${upload.file} was not taken; it may have changed while it was read. Submit again. (${(error as Error).message})`,
+      { cause: error },
+    );
   }
 }

@@ -1,18 +1,38 @@
 import { TASK_STATES } from '../../shared/task-state.ts';
 import { formatBytes } from '../../shared/units-of-measure.ts';
-import type { AgentView, AttemptView, JobEvent, JobView, OutputView, PoolView, TaskView } from '../http/api.ts';
+import type {
+  AgentView,
+  AttemptView,
+  JobEvent,
+  JobView,
+  OutputView,
+  PoolView,
+  TaskView,
+} from '../http/api.ts';
 import type { ListView, RecordView } from './output/output.ts';
-import { colourOfState, dash, formatAge, formatCount, formatSpan, formatTime, plural } from './output/text.ts';
+import {
+  colourOfState,
+  dash,
+  formatAge,
+  formatCount,
+  formatSpan,
+  formatTime,
+  plural,
+} from './output/text.ts';
 
 /** How the things of the API read: columns for lists, fields for one. `now` in milliseconds since 1970. */
 
 const formatLabels = (labels: Readonly<Record<string, string>>): string =>
-  dash(Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(','));
+  dash(
+    Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+  );
 
 const spanOf = (from: number | null, to: number | null, now: number): string =>
   from === null ? '-' : formatSpan((to ?? now) - from);
 
-export const countBad = (job: JobView): number => job.counts.failed + job.counts.lost;
+const countBad = (job: JobView): number => job.counts.failed + job.counts.lost;
 
 export const jobList = (now: number): ListView<JobView> => ({
   name: (job) => job.id,
@@ -21,7 +41,11 @@ export const jobList = (now: number): ListView<JobView> => ({
     { title: 'JOB', text: (job) => job.id },
     { title: 'NAME', text: (job) => job.name },
     { title: 'STATE', text: (job) => job.state, colour: (job, colours) => colourOfState(job.state, colours) },
-    { title: 'DONE', text: (job) => `${formatCount(job.counts.succeeded)}/${formatCount(job.tasks)}`, align: 'right' },
+    {
+      title: 'DONE',
+      text: (job) => `${formatCount(job.counts.succeeded)}/${formatCount(job.tasks)}`,
+      align: 'right',
+    },
     { title: 'RUNNING', text: (job) => formatCount(job.counts.running), align: 'right' },
     { title: 'FAILED', text: (job) => formatCount(countBad(job)), align: 'right' },
     { title: 'AGE', text: (job) => formatAge(job.submittedAt, now), align: 'right' },
@@ -48,7 +72,12 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
     ['Ended', job.endedAt === null ? undefined : formatTime(job.endedAt)],
     ['Took', job.startedAt === null ? undefined : spanOf(job.startedAt, job.endedAt, now)],
     ['Mean task', job.meanTaskMs === null ? undefined : formatSpan(job.meanTaskMs)],
-    ['Expected end', job.expectedEndAt === null || job.endedAt !== null ? undefined : `in ${formatSpan(job.expectedEndAt - now)}`],
+    [
+      'Expected end',
+      job.expectedEndAt === null || job.endedAt !== null
+        ? undefined
+        : `in ${formatSpan(job.expectedEndAt - now)}`,
+    ],
     ['Cancelled', job.cancelReason ?? undefined],
     ['Retry of', job.retryOf ?? undefined],
     ['Retried by', job.retriedBy.length === 0 ? undefined : job.retriedBy.join(', ')],
@@ -56,7 +85,7 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
 });
 
 /** `7 succeeded, 2 running, 1 ready`. */
-export const describeStates = (job: Pick<JobView, 'counts'>): string =>
+const describeStates = (job: Pick<JobView, 'counts'>): string =>
   TASK_STATES.toReversed()
     .filter((state) => job.counts[state] > 0)
     .map((state) => `${formatCount(job.counts[state])} ${state}`)
@@ -71,7 +100,11 @@ export const taskList = (now: number): ListView<TaskView> => ({
   empty: 'No such tasks.',
   columns: [
     { title: 'TASK', text: (task) => String(task.index), align: 'right' },
-    { title: 'STATE', text: (task) => task.state, colour: (task, colours) => colourOfState(task.state, colours) },
+    {
+      title: 'STATE',
+      text: (task) => task.state,
+      colour: (task, colours) => colourOfState(task.state, colours),
+    },
     { title: 'TOOK', text: (task) => spanOf(task.startedAt, task.endedAt, now), align: 'right' },
     { title: 'EXIT', text: (task) => dash(task.signal ?? task.exitCode), align: 'right' },
     { title: 'FAILURES', text: (task) => String(task.failures), align: 'right' },
@@ -86,7 +119,9 @@ export const taskList = (now: number): ListView<TaskView> => ({
 });
 
 const whyOf = (at: { reason: string | null; message: string | null }): string | undefined =>
-  at.reason === null && at.message === null ? undefined : [at.reason, at.message].filter((part) => part !== null).join(': ');
+  at.reason === null && at.message === null
+    ? undefined
+    : [at.reason, at.message].filter((part) => part !== null).join(': ');
 
 export const taskRecord = (now: number): RecordView<TaskView> => ({
   name: (task) => task.id,
@@ -97,7 +132,10 @@ export const taskRecord = (now: number): RecordView<TaskView> => ({
     ['Exit', task.exitCode === null && task.signal === null ? undefined : dash(task.signal ?? task.exitCode)],
     ['Failures', String(task.failures)],
     ['Losses', String(task.losses)],
-    ['Next try', task.readyAt === null || task.state !== 'backoff' ? undefined : `in ${formatSpan(task.readyAt - now)}`],
+    [
+      'Next try',
+      task.readyAt === null || task.state !== 'backoff' ? undefined : `in ${formatSpan(task.readyAt - now)}`,
+    ],
     ['Pool', task.pool ?? undefined],
     ['Agent', task.agent ?? undefined],
     ['Attempt', task.attempt ?? undefined],
@@ -157,7 +195,11 @@ export const agentList = (now: number): ListView<AgentView> => ({
   columns: [
     { title: 'AGENT', text: (agent) => agent.agent },
     { title: 'POOL', text: (agent) => agent.pool },
-    { title: 'STATE', text: (agent) => agent.state, colour: (agent, colours) => (agent.state === 'live' ? colours.green : colours.yellow) },
+    {
+      title: 'STATE',
+      text: (agent) => agent.state,
+      colour: (agent, colours) => (agent.state === 'live' ? colours.green : colours.yellow),
+    },
     { title: 'RUNNING', text: (agent) => `${agent.running}/${agent.slots}`, align: 'right' },
     { title: 'UNITS', text: (agent) => String(agent.units), align: 'right' },
     { title: 'HEARD', text: (agent) => `${formatAge(agent.lastHeardAt, now)} ago`, align: 'right' },

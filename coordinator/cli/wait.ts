@@ -14,7 +14,11 @@ export interface WaitOptions {
 const LONGEST_CALL_MS = 20_000;
 
 /** Waits until all are over. The exit code is the worst of theirs, 124 when the time is up, 130 after Ctrl-C. */
-export async function waitForJobs(context: Context, jobs: readonly string[], options: WaitOptions): Promise<number> {
+export async function waitForJobs(
+  context: Context,
+  jobs: readonly string[],
+  options: WaitOptions,
+): Promise<number> {
   const deadline = Date.now() + (options.timeoutMs ?? Infinity);
   const signal = context.interrupted;
   try {
@@ -30,22 +34,36 @@ export async function waitForJobs(context: Context, jobs: readonly string[], opt
 }
 
 /** Throws `TIMED_OUT` at the deadline. */
-async function waitForOne(client: Client, job: string, until: { deadline: number; signal: AbortSignal }): Promise<JobView> {
+async function waitForOne(
+  client: Client,
+  job: string,
+  until: { deadline: number; signal: AbortSignal },
+): Promise<JobView> {
   let id = job;
   for (;;) {
     const timeoutMs = Math.max(0, Math.min(LONGEST_CALL_MS, until.deadline - Date.now()));
-    const view = await client.get<JobView>(`/v1/jobs/${id}/wait`, { timeoutMs: Math.round(timeoutMs) }, until.signal);
+    const view = await client.get<JobView>(
+      `/v1/jobs/${id}/wait`,
+      { timeoutMs: Math.round(timeoutMs) },
+      until.signal,
+    );
     // `last` may mean another job at the next call.
     id = view.id;
     if (isJobOver(view.state)) return view;
     if (Date.now() >= until.deadline) {
-      throw new ClobiError('TIMED_OUT', `Job ${id} is not over in the time given; it is ${view.state} (${describeTasks(view)}). It goes on; "clobi job wait ${id}" waits again.`);
+      throw new ClobiError(
+        'TIMED_OUT',
+        `Job ${id} is not over in the time given; it is ${view.state} (${describeTasks(view)}). It goes on; "clobi job wait ${id}" waits again.`,
+      );
     }
   }
 }
 
 /** One sentence on how a job ended, with what to do next. */
 export function describeEnd(job: JobView): string {
-  const next = job.state === 'succeeded' ? `"clobi outputs ${job.id} --to DIR" brings the results.` : `"clobi task list ${job.id} --state failed" lists what failed, "clobi retry ${job.id}" runs it again.`;
+  const next =
+    job.state === 'succeeded'
+      ? `"clobi outputs ${job.id} --to DIR" brings the results.`
+      : `"clobi task list ${job.id} --state failed" lists what failed, "clobi retry ${job.id}" runs it again.`;
   return `Job ${job.id} (${job.name}) ${job.state}; ${describeTasks(job)}. ${job.state === 'cancelled' ? '' : next}`.trimEnd();
 }

@@ -19,11 +19,20 @@ const POLL_MS = 500;
 const PLAIN_INTERVAL_MS = 1000;
 
 /** Shows progress until all are over. The exit code is the worst of theirs, 130 after Ctrl-C. */
-export async function watchJobs(context: Context, jobs: readonly string[], options: WatchOptions): Promise<number> {
+export async function watchJobs(
+  context: Context,
+  jobs: readonly string[],
+  options: WatchOptions,
+): Promise<number> {
   const signal = context.interrupted;
   const progress = await openProgress(context.output, PLAIN_INTERVAL_MS);
   try {
-    const views = await followJobs(jobs, { client: options.client, progress, signal, colours: context.output.noteColours });
+    const views = await followJobs(jobs, {
+      client: options.client,
+      progress,
+      signal,
+      colours: context.output.noteColours,
+    });
     progress.stop();
     if (options.live) for (const view of views) context.output.note(describeEnd(view));
     return worstExitCode(views.map((view) => exitCodeOfJob(view.state) ?? EXIT.failed));
@@ -76,7 +85,11 @@ class FollowedJob {
     const before = this.#view;
     this.#view = view;
     this.#rate.add(Date.now(), view);
-    if (troubles > 0 && troubles !== (before === undefined ? 0 : before.counts.failed + before.counts.lost + before.counts.backoff)) {
+    if (
+      troubles > 0 &&
+      troubles !==
+        (before === undefined ? 0 : before.counts.failed + before.counts.lost + before.counts.backoff)
+    ) {
       await this.#sayFailures();
     }
     return view;
@@ -84,12 +97,21 @@ class FollowedJob {
 
   line(): string {
     const view = this.#view;
-    return view === undefined ? '' : renderJobLine(view, { rate: this.#rate.perSecond(), now: Date.now(), colours: this.#options.colours });
+    return view === undefined
+      ? ''
+      : renderJobLine(view, {
+          rate: this.#rate.perSecond(),
+          now: Date.now(),
+          colours: this.#options.colours,
+        });
   }
 
   /** The newest failures; many at once are cut, the job's end names the command that lists all. */
   async #sayFailures(): Promise<void> {
-    const { events } = await this.#options.client.get<{ events: JobEvent[] }>(`/v1/jobs/${this.#job}/events`, { after: this.#lastEvent });
+    const { events } = await this.#options.client.get<{ events: JobEvent[] }>(
+      `/v1/jobs/${this.#job}/events`,
+      { after: this.#lastEvent },
+    );
     this.#lastEvent = events.at(-1)?.seq ?? this.#lastEvent;
     const failures = events.filter((event) => event.task !== null && /fail|lost|loss/.test(event.type));
     for (const event of failures.slice(-MOST_FAILURES_AT_ONCE)) {

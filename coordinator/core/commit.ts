@@ -33,7 +33,9 @@ interface Now {
  */
 export function judgeOutcome(
   task: TaskFacts,
-  outcome: Pick<Outcome, 'result' | 'reason' | 'exitCode' | 'signal'> & { attempt: { epoch: number; n: number } },
+  outcome: Pick<Outcome, 'result' | 'reason' | 'exitCode' | 'signal'> & {
+    attempt: { epoch: number; n: number };
+  },
   retry: JobSpec['retry'],
   { now, random }: Now,
 ): Judgement {
@@ -55,6 +57,11 @@ export function judgeLoss(task: TaskFacts, retry: JobSpec['retry'], now: number)
 
 /** True when the task is dispatched or running in exactly this attempt. */
 function isOpenAttempt(task: TaskFacts, attempt: { epoch: number; n: number }): boolean {
-  if (isPlanted('old-failure-counted')) return task.state !== 'blocked' && task.state !== 'ready' && task.state !== 'backoff';
-  return (task.state === 'dispatched' || task.state === 'running') && task.epoch === attempt.epoch && task.n === attempt.n;
+  if (isPlanted('old-failure-counted'))
+    return task.state !== 'blocked' && task.state !== 'ready' && task.state !== 'backoff';
+  return (
+    (task.state === 'dispatched' || task.state === 'running') &&
+    task.epoch === attempt.epoch &&
+    task.n === attempt.n
+  );
 }

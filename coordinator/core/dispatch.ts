@@ -58,14 +58,25 @@ interface PlanningPool {
  * fewest tasks outstanding, then submission. Among eligible pools with room: preference, then the earliest expected finish.
  */
 export function planDispatch(input: PlanInput): Order[] {
-  const pools = input.pools.map((plan) => ({ plan, tasks: plan.load.outstandingTasks, workMs: plan.load.outstandingMs }));
+  const pools = input.pools.map((plan) => ({
+    plan,
+    tasks: plan.load.outstandingTasks,
+    workMs: plan.load.outstandingMs,
+  }));
   const owners = new Map<string, number>();
-  for (const { owner, outstanding } of input.candidates) owners.set(owner, (owners.get(owner) ?? 0) + outstanding);
+  for (const { owner, outstanding } of input.candidates)
+    owners.set(owner, (owners.get(owner) ?? 0) + outstanding);
   const orders = new Map<string, Order>();
   let units = 0;
   for (const sharing of byPriority(input.candidates)) {
-    const waiting = new Set(sharing.map((candidate) => prepare(input, candidate, eligiblePools(candidate, pools))));
-    for (let job = fairest(waiting, owners); job !== undefined && units < UNITS_A_PASS; job = fairest(waiting, owners)) {
+    const waiting = new Set(
+      sharing.map((candidate) => prepare(input, candidate, eligiblePools(candidate, pools))),
+    );
+    for (
+      let job = fairest(waiting, owners);
+      job !== undefined && units < UNITS_A_PASS;
+      job = fairest(waiting, owners)
+    ) {
       const pool = job.left > 0 ? choosePool(input, job) : undefined;
       // Pools only fill in one pass: who finds no room now will find none later.
       if (pool === undefined) {
@@ -90,7 +101,10 @@ function byPriority(candidates: readonly JobCandidate[]): JobCandidate[][] {
 function prepare(input: PlanInput, candidate: JobCandidate, pools: EligiblePool[]): Waiting {
   const { ready, outstanding, spec } = candidate;
   const slots = pools.reduce((sum, { pool }) => sum + pool.plan.load.slots, 0);
-  const most = Math.min(spec.maxParallel ?? Number.POSITIVE_INFINITY, mostWhileGrowing(input, candidate, slots));
+  const most = Math.min(
+    spec.maxParallel ?? Number.POSITIVE_INFINITY,
+    mostWhileGrowing(input, candidate, slots),
+  );
   return { candidate, left: Math.min(ready, most - outstanding), pools };
 }
 
@@ -101,7 +115,9 @@ function prepare(input: PlanInput, candidate: JobCandidate, pools: EligiblePool[
 function mostWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: number): number {
   const size = unitSize(input, candidate);
   const isGrowing = candidate.meanMs !== null && size === 2 * candidate.samples;
-  return isGrowing && input.lookaheadMs !== null ? size * UNITS_A_SLOT * Math.max(1, slots) : Number.POSITIVE_INFINITY;
+  return isGrowing && input.lookaheadMs !== null
+    ? size * UNITS_A_SLOT * Math.max(1, slots)
+    : Number.POSITIVE_INFINITY;
 }
 
 const eligiblePools = ({ spec }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
@@ -113,7 +129,12 @@ function fairest(waiting: Iterable<Waiting>, owners: ReadonlyMap<string, number>
   const rank = ({ candidate }: Waiting): number => owners.get(candidate.owner) ?? 0;
   let best: Waiting | undefined;
   for (const next of waiting) {
-    if (best === undefined || rank(next) < rank(best) || (rank(next) === rank(best) && next.candidate.seq < best.candidate.seq)) best = next;
+    if (
+      best === undefined ||
+      rank(next) < rank(best) ||
+      (rank(next) === rank(best) && next.candidate.seq < best.candidate.seq)
+    )
+      best = next;
   }
   return best;
 }
@@ -124,7 +145,12 @@ function choosePool(input: PlanInput, { pools }: Waiting): PlanningPool | undefi
   let best: EligiblePool | undefined;
   for (const next of pools) {
     if (roomOf(input, next.pool) <= 0) continue;
-    if (best === undefined || next.liked > best.liked || (next.liked === best.liked && finish(next) < finish(best))) best = next;
+    if (
+      best === undefined ||
+      next.liked > best.liked ||
+      (next.liked === best.liked && finish(next) < finish(best))
+    )
+      best = next;
   }
   return best?.pool;
 }

@@ -54,14 +54,19 @@ function configuredProblems(require: Requirement, pool: PlacePool): string[] {
       ? []
       : [`requires ${what} ${asked.join(' or ')}; this pool has ${has ?? 'none'}`],
   );
-  if (require.archs !== undefined && pool.archs.length > 0 && !pool.archs.some((arch) => require.archs?.includes(arch))) {
+  if (
+    require.archs !== undefined &&
+    pool.archs.length > 0 &&
+    !pool.archs.some((arch) => require.archs?.includes(arch))
+  ) {
     problems.push(`requires archs ${require.archs.join(' or ')}; this pool has ${pool.archs.join(', ')}`);
   }
   if (pool.shapes.length === 0) {
     for (const [name, value] of Object.entries(require.labels ?? {})) {
       // An agent yet to come may bring a label that the configuration does not know, but not change one that it does.
       const has = pool.labels[name];
-      if (has !== undefined && has !== value) problems.push(`requires labels ${name}=${value}; this pool has ${name}=${has}`);
+      if (has !== undefined && has !== value)
+        problems.push(`requires labels ${name}=${value}; this pool has ${name}=${has}`);
     }
   }
   return problems;
@@ -80,14 +85,20 @@ function agentProblems(spec: JobSpec, pool: PlacePool): string[] {
   const missing = needs.filter(({ met }) => !pool.shapes.some((shape) => met(shape)));
   if (missing.length > 0) return missing.map(({ text, has }) => `requires ${text}; this pool has ${has()}`);
   if (pool.shapes.some((shape) => needs.every(({ met }) => met(shape)))) return [];
-  return [`requires ${needs.map(({ text }) => text).join(', ')} on one agent; this pool has no single agent with all of them`];
+  return [
+    `requires ${needs.map(({ text }) => text).join(', ')} on one agent; this pool has no single agent with all of them`,
+  ];
 }
 
 function resourceNeeds({ resources }: JobSpec, pool: PlacePool): Need[] {
   const largest = (of: (shape: AgentShape) => number): number => Math.max(...pool.shapes.map(of));
   const { cpus, memoryBytes, gpus } = resources;
   const needs: Need[] = [
-    { text: `cpus ${cpus}`, met: (shape) => shape.cpus >= cpus, has: () => `at most ${largest((shape) => shape.cpus)} on one agent` },
+    {
+      text: `cpus ${cpus}`,
+      met: (shape) => shape.cpus >= cpus,
+      has: () => `at most ${largest((shape) => shape.cpus)} on one agent`,
+    },
   ];
   if (memoryBytes !== null) {
     needs.push({
@@ -97,7 +108,11 @@ function resourceNeeds({ resources }: JobSpec, pool: PlacePool): Need[] {
     });
   }
   if (gpus > 0) {
-    needs.push({ text: `gpus ${gpus}`, met: (shape) => shape.gpus >= gpus, has: () => `at most ${largest((shape) => shape.gpus)} on one agent` });
+    needs.push({
+      text: `gpus ${gpus}`,
+      met: (shape) => shape.gpus >= gpus,
+      has: () => `at most ${largest((shape) => shape.gpus)} on one agent`,
+    });
   }
   return needs;
 }
@@ -106,21 +121,31 @@ function requirementNeeds(require: Requirement, pool: PlacePool): Need[] {
   const needs: Need[] = Object.entries(require.labels ?? {}).map(([name, value]) => ({
     text: `labels ${name}=${value}`,
     met: (shape) => (shape.labels[name] ?? pool.labels[name]) === value,
-    has: () => listed(pool.shapes.map((shape) => shape.labels[name] ?? pool.labels[name]), (has) => `${name}=${has}`),
+    has: () =>
+      listed(
+        pool.shapes.map((shape) => shape.labels[name] ?? pool.labels[name]),
+        (has) => `${name}=${has}`,
+      ),
   }));
   const { archs } = require;
   if (archs !== undefined) {
     needs.push({
       text: `archs ${archs.join(' or ')}`,
       met: (shape) => archs.includes(shape.arch),
-      has: () => listed(pool.shapes.map((shape) => shape.arch), (arch) => arch),
+      has: () =>
+        listed(
+          pool.shapes.map((shape) => shape.arch),
+          (arch) => arch,
+        ),
     });
   }
   return needs;
 }
 
 const missedByAgents = (prefer: Requirement, pool: PlacePool): number =>
-  requirementNeeds(prefer, pool).filter(({ met }) => pool.shapes.length > 0 && !pool.shapes.some((shape) => met(shape))).length;
+  requirementNeeds(prefer, pool).filter(
+    ({ met }) => pool.shapes.length > 0 && !pool.shapes.some((shape) => met(shape)),
+  ).length;
 
 const asMebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 

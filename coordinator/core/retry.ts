@@ -32,8 +32,16 @@ export function backoffMs(backoff: Retry['backoff'], failures: number, random: n
 
 /** All conditions that the rule names must hold; a rule that names none fits every failure. */
 function fits(rule: RetryRule, { reason, exitCode, signal }: Failure): boolean {
-  if (rule.exitCodes !== undefined && !(reason === 'exit' && exitCode !== null && rule.exitCodes.includes(exitCode))) return false;
-  if (rule.signals !== undefined && !(reason === 'signal' && signal !== null && rule.signals.includes(signal))) return false;
+  if (
+    rule.exitCodes !== undefined &&
+    !(reason === 'exit' && exitCode !== null && rule.exitCodes.includes(exitCode))
+  )
+    return false;
+  if (
+    rule.signals !== undefined &&
+    !(reason === 'signal' && signal !== null && rule.signals.includes(signal))
+  )
+    return false;
   if (rule.timeout !== undefined && rule.timeout !== (reason === 'timeout')) return false;
   return rule.oom === undefined || rule.oom === (reason === 'oom');
 }

@@ -27,7 +27,9 @@ export function isFreeReturn(
   task: { index: number; running: boolean },
   handBack: { notBegun: ReadonlySet<number>; heldByOthers: boolean } | undefined,
 ): boolean {
-  return handBack !== undefined && !handBack.heldByOthers && !task.running && handBack.notBegun.has(task.index);
+  return (
+    handBack !== undefined && !handBack.heldByOthers && !task.running && handBack.notBegun.has(task.index)
+  );
 }
 
 /** R7: a `returned` is remembered, never dropped, whoever claims the unit at that moment. */
@@ -35,5 +37,8 @@ export const remembersReturn = (): boolean => !isPlanted('returned-forgotten');
 
 /** After these the sender holds no copy of the unit any more; after the others it may hold another copy that it runs. */
 const WHOLLY_BACK: ReadonlySet<string> = new Set(['draining', 'expired', 'unfit', 'internal']);
-export const endsOwnClaim = (returned: { why: string; receiveCount: number; notBegun: readonly number[] }, tasks: number): boolean =>
+export const endsOwnClaim = (
+  returned: { why: string; receiveCount: number; notBegun: readonly number[] },
+  tasks: number,
+): boolean =>
   returned.receiveCount === 1 && returned.notBegun.length >= tasks && WHOLLY_BACK.has(returned.why);

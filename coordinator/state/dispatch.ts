@@ -26,7 +26,6 @@ function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
     const job = jobBySeq(w.s, seq);
     const task = taskAt(w.s, job, idx);
     if (task === undefined) continue;
-    task.readyAt = null;
     moveTask(w, job, task, 'ready');
   }
   const next = w.s.sql('SELECT min(at) AS at FROM task_lists WHERE at IS NOT NULL').get() as { at: number | null };

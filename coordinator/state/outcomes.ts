@@ -125,7 +125,7 @@ export function endBadly(w: Work, { job, task, judgement, reason, outcome }: Bad
   task.reason = reason;
   logEvent(s, job, { at: now, type: failed ? 'failed' : 'lost', task: task.idx, text: describeEnd(task, judgement, reason, outcome) });
   if (judgement.kind === 'again') {
-    task.readyAt = judgement.state === 'backoff' ? judgement.readyAt : null;
+    task.readyAt = judgement.readyAt;
     moveTask(w, job, task, judgement.state); return;
   }
   // A lost task has no visible run: what its runs did is not known.

@@ -103,6 +103,7 @@ export function moveTask(w: Work, job: JobRow, task: TaskRow, to: TaskState): vo
   job.counts[from] -= 1;
   job.counts[to] += 1;
   task.state = to;
+  if (to !== 'backoff') task.readyAt = null;
   touchJob(s, job);
   if (isWithAgent(from) && !isWithAgent(to)) {
     if (task.unit !== null) leaveUnit(s, task.unit);

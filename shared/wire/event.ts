@@ -80,7 +80,12 @@ const eventSchema = z.discriminatedUnion('type', [
     type: z.literal('started'),
     unit: brand<UnitId>(name),
     tasks: z.array(
-      z.object({ index: z.number().int(), attempt: brand<AttemptId>(name), run: brand<RunId>(name), at: z.number().int() }),
+      z.object({
+        index: z.number().int(),
+        attempt: brand<AttemptId>(name),
+        run: brand<RunId>(name),
+        at: z.number().int(),
+      }),
     ),
   }),
   /** The outcomes written in `segment`; `outcomes` is null where they do not fit a message: read the segment. */

@@ -9,7 +9,15 @@ import { Room, countPages, lacking } from './room.ts';
 
 /** Runs the example's job file; its results are in `results` of the room. */
 const runExample = (room: Room): Promise<CliResult> =>
-  clobi(['run', room.at('job.yaml'), '--home', room.at('home'), '--results', room.at('results'), '--no-logs']);
+  clobi([
+    'run',
+    room.at('job.yaml'),
+    '--home',
+    room.at('home'),
+    '--results',
+    room.at('results'),
+    '--no-logs',
+  ]);
 
 const assertSucceeded = ({ code, stderr }: CliResult): void => assert.equal(code, 0, stderr);
 

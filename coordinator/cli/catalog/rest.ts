@@ -8,10 +8,28 @@ const TASK_COMMANDS: readonly CommandEntry[] = [
     arguments: { '<job>': 'id, beginning of an id, or "last"' },
     summary: 'List the tasks of a job',
     options: [
-      { flags: '--state <state>', help: 'only tasks in this state', choices: ['blocked', 'ready', 'dispatched', 'running', 'backoff', 'succeeded', 'failed', 'cancelled', 'lost'] },
+      {
+        flags: '--state <state>',
+        help: 'only tasks in this state',
+        choices: [
+          'blocked',
+          'ready',
+          'dispatched',
+          'running',
+          'backoff',
+          'succeeded',
+          'failed',
+          'cancelled',
+          'lost',
+        ],
+      },
       { flags: '-n, --limit <n>', help: 'at most so many', value: 'count' },
     ],
-    examples: [['task list last', 'all of the newest job'], ['task list last --state failed', 'what failed'], ['task list last --state running -o wide', 'what runs where']],
+    examples: [
+      ['task list last', 'all of the newest job'],
+      ['task list last --state failed', 'what failed'],
+      ['task list last --state running -o wide', 'what runs where'],
+    ],
     next: '"clobi task show JOB/INDEX" tells more of one.',
     group: GROUPS.work,
     load: () => import('../commands/task-list.ts'),
@@ -35,7 +53,11 @@ const TASK_COMMANDS: readonly CommandEntry[] = [
       { flags: '--stderr', help: 'only standard error' },
       { flags: '--attempt <id>', help: 'of this attempt, like 1.2 (default: the one that counts)' },
     ],
-    examples: [['task logs last/0', 'both streams'], ['task logs last/0 --stdout > out.bin', 'exactly what it wrote'], ['task logs -f last/0', 'follow it']],
+    examples: [
+      ['task logs last/0', 'both streams'],
+      ['task logs last/0 --stdout > out.bin', 'exactly what it wrote'],
+      ['task logs -f last/0', 'follow it'],
+    ],
     next: '"clobi task attempts JOB/INDEX" lists earlier attempts.',
     group: GROUPS.work,
     load: () => import('../commands/task-logs.ts'),
@@ -44,7 +66,10 @@ const TASK_COMMANDS: readonly CommandEntry[] = [
     path: 'task attempts',
     arguments: TASK,
     summary: 'List the attempts of one task and how each ended',
-    examples: [['task attempts last/0', 'of the first task of the newest job'], ['task attempts last/0 -o wide', 'with units and runs']],
+    examples: [
+      ['task attempts last/0', 'of the first task of the newest job'],
+      ['task attempts last/0 -o wide', 'with units and runs'],
+    ],
     next: '"clobi task logs JOB/INDEX --attempt ID" prints what one attempt printed.',
     group: GROUPS.work,
     load: () => import('../commands/task-attempts.ts'),
@@ -56,12 +81,27 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
     path: 'coordinator start',
     summary: 'Run the coordinator in the foreground; SIGTERM stops it cleanly',
     options: [
-      { flags: '--listen <host:port>', help: 'where the API answers (default: 127.0.0.1:7475); port 0 takes any free one' },
-      { flags: '--log-level <level>', help: 'how much is logged', choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
-      { flags: '--set <name=value>', help: 'any other setting, like dead=30s; may be repeated', value: 'labels' },
+      {
+        flags: '--listen <host:port>',
+        help: 'where the API answers (default: 127.0.0.1:7475); port 0 takes any free one',
+      },
+      {
+        flags: '--log-level <level>',
+        help: 'how much is logged',
+        choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      },
+      {
+        flags: '--set <name=value>',
+        help: 'any other setting, like dead=30s; may be repeated',
+        value: 'labels',
+      },
       { flags: '--take-over', help: 'though another coordinator holds this store' },
     ],
-    examples: [['coordinator start', 'with its state in the home directory'], ['coordinator start --home /var/lib/clobi', 'somewhere else'], ['coordinator start --set patience=5m', 'with another setting']],
+    examples: [
+      ['coordinator start', 'with its state in the home directory'],
+      ['coordinator start --home /var/lib/clobi', 'somewhere else'],
+      ['coordinator start --set patience=5m', 'with another setting'],
+    ],
     next: '"clobi agent start --pool local" in another terminal gives it hands.',
     group: GROUPS.services,
     load: () => import('../commands/coordinator-start.ts'),
@@ -69,7 +109,10 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'coordinator status',
     summary: 'Show the running coordinator: version, epoch, tasks by state',
-    examples: [['coordinator status', 'at a glance'], ['coordinator status -o json', 'for programs']],
+    examples: [
+      ['coordinator status', 'at a glance'],
+      ['coordinator status -o json', 'for programs'],
+    ],
     next: '"clobi doctor" checks everything around it.',
     group: GROUPS.services,
     load: () => import('../commands/coordinator-status.ts'),
@@ -77,8 +120,14 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'coordinator logs',
     summary: 'Print the log of the coordinator of this home',
-    options: [{ flags: '-f, --follow', help: 'go on, through every rotation' }, { flags: '-n, --lines <n>', help: 'so many of the last lines', value: 'integer', default: 200 }],
-    examples: [['coordinator logs -f', 'follow it'], ['coordinator logs -n 1000 | grep error', 'JSON lines when not on a terminal']],
+    options: [
+      { flags: '-f, --follow', help: 'go on, through every rotation' },
+      { flags: '-n, --lines <n>', help: 'so many of the last lines', value: 'integer', default: 200 },
+    ],
+    examples: [
+      ['coordinator logs -f', 'follow it'],
+      ['coordinator logs -n 1000 | grep error', 'JSON lines when not on a terminal'],
+    ],
     next: '"clobi job events JOB" has the history of one job.',
     group: GROUPS.services,
     load: () => import('../commands/coordinator-logs.ts'),
@@ -86,9 +135,13 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'coordinator rebuild',
     summary: 'Make the database anew from what the store holds',
-    details: 'For a lost or damaged database. Finished tasks keep their results; what was open is dispatched again, except under retry.lost: 0. The coordinator must not be running.',
+    details:
+      'For a lost or damaged database. Finished tasks keep their results; what was open is dispatched again, except under retry.lost: 0. The coordinator must not be running.',
     options: [{ flags: '--force', help: 'though there is a database: it is put aside' }],
-    examples: [['coordinator rebuild', 'after the database was lost'], ['coordinator rebuild --home /var/lib/clobi', 'somewhere else']],
+    examples: [
+      ['coordinator rebuild', 'after the database was lost'],
+      ['coordinator rebuild --home /var/lib/clobi', 'somewhere else'],
+    ],
     next: '"clobi coordinator start" then finishes what was open.',
     group: GROUPS.services,
     load: () => import('../commands/coordinator-rebuild.ts'),
@@ -105,7 +158,10 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
       { flags: '--gpus <n>', help: 'GPUs it gives to tasks', value: 'integer' },
       { flags: '--label <key=value>', help: 'what placement may ask for; may be repeated', value: 'labels' },
     ],
-    examples: [['agent start', 'serves the pool "local"'], ['agent start --pool big --slots 16 --memory 64GiB', 'another pool, with bounds']],
+    examples: [
+      ['agent start', 'serves the pool "local"'],
+      ['agent start --pool big --slots 16 --memory 64GiB', 'another pool, with bounds'],
+    ],
     next: '"clobi agent list" shows it; "clobi submit FILE" gives it something to do.',
     group: GROUPS.services,
     load: () => import('../commands/agent-start.ts'),
@@ -113,7 +169,10 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'agent list',
     summary: 'List agents and what they hold',
-    examples: [['agent list', 'who is there'], ['agent list -o wide', 'with memory, isolation and labels']],
+    examples: [
+      ['agent list', 'who is there'],
+      ['agent list -o wide', 'with memory, isolation and labels'],
+    ],
     next: '"clobi agent drain AGENT" lets one finish and stop.',
     group: GROUPS.services,
     load: () => import('../commands/agent-list.ts'),
@@ -142,7 +201,10 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
     path: 'init',
     arguments: { '[file]': 'name of the new file (default: job.yaml)' },
     summary: 'Write a job file with comments to start from',
-    examples: [['init', 'writes job.yaml'], ['init render.yaml', 'under another name']],
+    examples: [
+      ['init', 'writes job.yaml'],
+      ['init render.yaml', 'under another name'],
+    ],
     next: '"clobi run FILE" runs it on this machine.',
     group: GROUPS.start,
     load: () => import('../commands/init.ts'),
@@ -150,7 +212,10 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'doctor',
     summary: 'Check this machine, the coordinator and the agents, and say how to mend what is wrong',
-    examples: [['doctor', 'everything'], ['doctor -o json', 'for programs']],
+    examples: [
+      ['doctor', 'everything'],
+      ['doctor -o json', 'for programs'],
+    ],
     next: 'Each finding names its fix; the exit code is 1 when something is wrong.',
     group: GROUPS.tools,
     load: () => import('../commands/doctor.ts'),
@@ -168,7 +233,11 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
     path: 'completion',
     arguments: { '<shell>': 'bash, zsh or fish' },
     summary: 'Print the completion script for a shell',
-    examples: [['completion bash > ~/.local/share/bash-completion/completions/clobi', 'for good, in bash'], ['completion zsh > ~/.zfunc/_clobi', 'in zsh, with ~/.zfunc in fpath'], ['completion fish > ~/.config/fish/completions/clobi.fish', 'in fish']],
+    examples: [
+      ['completion bash > ~/.local/share/bash-completion/completions/clobi', 'for good, in bash'],
+      ['completion zsh > ~/.zfunc/_clobi', 'in zsh, with ~/.zfunc in fpath'],
+      ['completion fish > ~/.config/fish/completions/clobi.fish', 'in fish'],
+    ],
     next: 'Open a new shell, type "clobi job show " and press Tab: job ids are completed too.',
     group: GROUPS.tools,
     load: () => import('../commands/completion.ts'),
@@ -176,7 +245,10 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'version',
     summary: 'Print the version of Clobi and of Node',
-    examples: [['version', 'both'], ['version -o json', 'for programs']],
+    examples: [
+      ['version', 'both'],
+      ['version -o json', 'for programs'],
+    ],
     next: '"clobi coordinator status" shows the version that runs.',
     group: GROUPS.tools,
     load: () => import('../commands/version.ts'),

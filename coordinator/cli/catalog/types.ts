@@ -32,9 +32,17 @@ export interface OptionEntry {
 }
 
 /** How the text of an option becomes a value: `texts` gathers repeated ones, `labels` takes KEY=VALUE. */
-export type ValueKind = 'count' | 'integer' | 'number' | 'duration' | 'bytes' | 'texts' | 'labels' | 'indices';
+export type ValueKind =
+  | 'count'
+  | 'integer'
+  | 'number'
+  | 'duration'
+  | 'bytes'
+  | 'texts'
+  | 'labels'
+  | 'indices';
 
-export interface CommandModule {
+interface CommandModule {
   /** Resolves to the exit code; nothing means 0. Each command declares the options that its entry names. */
   run: (context: Context, args: readonly string[], options: never) => Promise<number | undefined>;
 }

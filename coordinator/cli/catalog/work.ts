@@ -8,8 +8,15 @@ const SUBMIT_OPTIONS: readonly OptionEntry[] = [
 ];
 
 const INLINE_OPTIONS: readonly OptionEntry[] = [
-  { flags: '--each-line <file>', help: 'one task for every line of the file (- is stdin); {} in the command is the line' },
-  { flags: '--input <path>', help: 'file, directory or glob that every task gets; may be repeated', value: 'texts' },
+  {
+    flags: '--each-line <file>',
+    help: 'one task for every line of the file (- is stdin); {} in the command is the line',
+  },
+  {
+    flags: '--input <path>',
+    help: 'file, directory or glob that every task gets; may be repeated',
+    value: 'texts',
+  },
   { flags: '--output <glob>', help: 'files of the work directory to keep; may be repeated', value: 'texts' },
   { flags: '--cpus <n>', help: 'processors a task uses', value: 'number' },
   { flags: '--memory <size>', help: 'memory a task may use, like 2GiB', value: 'bytes' },
@@ -71,7 +78,11 @@ export const WORK: readonly CommandEntry[] = [
     summary: 'List jobs, newest first',
     options: [
       { flags: '-a, --all', help: 'also those that are over (default: only when none is open)' },
-      { flags: '--state <state>', help: 'only jobs in this state', choices: ['held', 'queued', 'running', 'succeeded', 'failed', 'partial', 'cancelled'] },
+      {
+        flags: '--state <state>',
+        help: 'only jobs in this state',
+        choices: ['held', 'queued', 'running', 'succeeded', 'failed', 'partial', 'cancelled'],
+      },
       { flags: '--label <key=value>', help: 'only jobs with this label' },
       { flags: '--name <name>', help: 'only jobs of this name' },
       { flags: '-n, --limit <n>', help: 'at most so many', value: 'count', default: 50 },

@@ -6,9 +6,15 @@ const SHELLS = ['bash', 'zsh', 'fish'];
 
 export async function run(context: Context, args: readonly string[]): Promise<undefined> {
   const shell = args[0] ?? '';
-  if (!SHELLS.includes(shell)) throw new ClobiError('USAGE', `There is no completion for "${shell}"; there is for ${SHELLS.join(', ')}.`);
+  if (!SHELLS.includes(shell))
+    throw new ClobiError(
+      'USAGE',
+      `There is no completion for "${shell}"; there is for ${SHELLS.join(', ')}.`,
+    );
   await context.output.write(completionScript(shell));
-  context.output.note(`Save it where ${shell} finds it ("clobi completion --help" has the places), then open a new shell.`);
+  context.output.note(
+    `Save it where ${shell} finds it ("clobi completion --help" has the places), then open a new shell.`,
+  );
 }
 
 export function completionScript(shell: string): string {

@@ -14,7 +14,10 @@ export async function run(context: Context, _args: readonly string[], options: O
   const directory = join(coordinatorDirectory(context.home), 'logs');
   const follow = options.follow === true;
   if (!follow && (await listLogFiles(directory)).length === 0) {
-    throw new ClobiError('NOT_FOUND', `There is no log in ${directory}: no coordinator has run there. --home names another directory.`);
+    throw new ClobiError(
+      'NOT_FOUND',
+      `There is no log in ${directory}: no coordinator has run there. --home names another directory.`,
+    );
   }
   const format = await chooseFormat(context);
   const splitter = new LineSplitter();

@@ -1,7 +1,11 @@
 import type { Context } from '../context.ts';
 import { formatCount } from '../output/text.ts';
 
-export async function run(context: Context, _args: readonly string[], options: { force?: boolean }): Promise<undefined> {
+export async function run(
+  context: Context,
+  _args: readonly string[],
+  options: { force?: boolean },
+): Promise<undefined> {
   const { rebuildState } = await import('../../main.ts');
   context.output.note(`Reading the store of ${context.home} …`);
   const rebuilt = await rebuildState({ home: context.home, logTo: 'nowhere', force: options.force === true });

@@ -9,7 +9,11 @@ export async function run(context: Context): Promise<number> {
   const findings = await examine({ home: context.home, client: context.client(), version: readVersion() });
   await context.output.list(findings, findingList);
   const failed = findings.filter((finding) => finding.status === 'failed').length;
-  context.output.note(failed === 0 ? 'Nothing is wrong.' : `${failed} of ${findings.length} checks failed; the last column says what to do.`);
+  context.output.note(
+    failed === 0
+      ? 'Nothing is wrong.'
+      : `${failed} of ${findings.length} checks failed; the last column says what to do.`,
+  );
   return failed === 0 ? EXIT.ok : EXIT.failed;
 }
 
@@ -20,7 +24,8 @@ const findingList: ListView<Finding> = {
     {
       title: 'STATUS',
       text: (finding) => finding.status,
-      colour: (finding, colours) => (finding.status === 'ok' ? colours.green : finding.status === 'warning' ? colours.yellow : colours.red),
+      colour: (finding, colours) =>
+        finding.status === 'ok' ? colours.green : finding.status === 'warning' ? colours.yellow : colours.red,
     },
     { title: 'FOUND', text: (finding) => finding.found },
     { title: 'FIX', text: (finding) => dash(finding.fix) },

@@ -8,10 +8,16 @@ export async function run(context: Context, args: readonly string[]): Promise<un
     await writeFile(file, TEMPLATE, { flag: 'wx' });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    throw new ClobiError('CONFLICT', `${file} is there already and was left as it is. Give another name: clobi init NAME.yaml`, { cause: error });
+    throw new ClobiError(
+      'CONFLICT',
+      `${file} is there already and was left as it is. Give another name: clobi init NAME.yaml`,
+      { cause: error },
+    );
   }
   await context.output.write(`${file}\n`);
-  context.output.note(`Wrote ${file}. "clobi run ${file}" runs it here; "clobi job validate ${file}" checks it after a change.`);
+  context.output.note(
+    `Wrote ${file}. "clobi run ${file}" runs it here; "clobi job validate ${file}" checks it after a change.`,
+  );
 }
 
 const TEMPLATE = `# A Clobi job. "clobi job validate" checks it, "clobi run" runs it here, "clobi submit" gives it to a coordinator.

@@ -24,7 +24,11 @@ export async function run(context: Context, args: readonly string[], options: Op
   return DETACHED;
 }
 
-async function* followEvents(context: Context, path: string, after: number | undefined): AsyncGenerator<JobEvent[]> {
+async function* followEvents(
+  context: Context,
+  path: string,
+  after: number | undefined,
+): AsyncGenerator<JobEvent[]> {
   const query = { after, follow: 1 };
   const signal = context.interrupted;
   try {

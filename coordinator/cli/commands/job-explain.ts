@@ -19,11 +19,17 @@ const explanationRecord = (now: number): RecordView<Explanation> => ({
     ['Because', lines(explanation.reasons.map((reason) => `- ${escapeCell(reason.text)}`))],
     ['Pools', lines(explanation.pools.map(describePool))],
     ['In the queue', explanation.queuePosition === null ? undefined : `number ${explanation.queuePosition}`],
-    ['Next try', explanation.nextTryAt === null ? undefined : `in ${formatSpan(explanation.nextTryAt - now)}`],
+    [
+      'Next try',
+      explanation.nextTryAt === null ? undefined : `in ${formatSpan(explanation.nextTryAt - now)}`,
+    ],
   ],
 });
 
-const lines = (texts: readonly string[]): string | undefined => (texts.length === 0 ? undefined : texts.join('\n'));
+const lines = (texts: readonly string[]): string | undefined =>
+  texts.length === 0 ? undefined : texts.join('\n');
 
 const describePool = (pool: Explanation['pools'][number]): string =>
-  escapeCell(pool.eligible ? `- ${pool.pool}: suits` : `- ${pool.pool}: no, because of ${pool.ruledOutBy.join('; ')}`);
+  escapeCell(
+    pool.eligible ? `- ${pool.pool}: suits` : `- ${pool.pool}: no, because of ${pool.ruledOutBy.join('; ')}`,
+  );

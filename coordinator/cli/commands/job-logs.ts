@@ -28,7 +28,8 @@ export async function run(context: Context, args: readonly string[], options: Op
     job: job.id,
     streams: chooseStreams(options),
     only: (task) => options.failed !== true || task.state === 'failed' || task.state === 'lost',
-    print: (lines) => context.output.write(formatLogLines(lines, context.output, { width, prefix: options.prefix })),
+    print: (lines) =>
+      context.output.write(formatLogLines(lines, context.output, { width, prefix: options.prefix })),
   };
   if (options.follow !== true) {
     await printJobLogs(log);

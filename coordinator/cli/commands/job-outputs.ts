@@ -32,7 +32,10 @@ export async function run(context: Context, args: readonly string[], options: Op
     directory,
     parallel: options.parallel,
     signal: context.interrupted,
-    onProgress: (so) => progress.update([`Bringing outputs: ${plural(so.fetched + so.kept, 'file')}, ${formatBytes(so.bytes)} fetched`]),
+    onProgress: (so) =>
+      progress.update([
+        `Bringing outputs: ${plural(so.fetched + so.kept, 'file')}, ${formatBytes(so.bytes)} fetched`,
+      ]),
   });
   progress.stop();
   if (context.interrupted.aborted) {
@@ -42,19 +45,32 @@ export async function run(context: Context, args: readonly string[], options: Op
   return reportDownload(context, directory, result);
 }
 
-async function* selectTasks(pages: AsyncIterable<OutputView[]>, tasks: readonly number[] | undefined): AsyncGenerator<OutputView[]> {
+async function* selectTasks(
+  pages: AsyncIterable<OutputView[]>,
+  tasks: readonly number[] | undefined,
+): AsyncGenerator<OutputView[]> {
   const wanted = tasks === undefined ? undefined : new Set(tasks);
-  for await (const page of pages) yield wanted === undefined ? page : page.filter((output) => wanted.has(output.index));
+  for await (const page of pages)
+    yield wanted === undefined ? page : page.filter((output) => wanted.has(output.index));
 }
 
 async function reportDownload(context: Context, directory: string, result: DownloadResult): Promise<number> {
   const { output } = context;
   await output.record(
     { directory, ...result },
-    { name: () => directory, fields: () => [['Directory', directory], ['Fetched', `${plural(result.fetched, 'file')}, ${formatBytes(result.bytes)}`], ['There already', plural(result.kept, 'file')]] },
+    {
+      name: () => directory,
+      fields: () => [
+        ['Directory', directory],
+        ['Fetched', `${plural(result.fetched, 'file')}, ${formatBytes(result.bytes)}`],
+        ['There already', plural(result.kept, 'file')],
+      ],
+    },
   );
   for (const failure of result.failures.slice(0, 20)) output.error(`${failure.path}: ${failure.why}`);
   if (result.failures.length === 0) return EXIT.ok;
-  output.error(`${plural(result.failures.length, 'file')} could not be brought. The same command tries them again.`);
+  output.error(
+    `${plural(result.failures.length, 'file')} could not be brought. The same command tries them again.`,
+  );
   return EXIT.failed;
 }

@@ -23,7 +23,9 @@ export async function run(context: Context, args: readonly string[], options: Op
   const client = context.client();
   const reply = await client.post<SubmitReply>(`/v1/jobs/${job}/retry`, retryBody(options), true);
   await context.output.list([{ ...reply, name: `retry of ${job}` }], submittedList);
-  context.output.note(`${plural(reply.tasks, 'task')} again, as job ${reply.job}. "clobi watch ${reply.job}" follows it.`);
+  context.output.note(
+    `${plural(reply.tasks, 'task')} again, as job ${reply.job}. "clobi watch ${reply.job}" follows it.`,
+  );
   if (options.watch !== true) return 0;
   return watchJobs(context, [reply.job], { client: context.client(WATCH_PATIENCE_MS), live: true });
 }

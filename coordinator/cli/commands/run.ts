@@ -40,13 +40,20 @@ export async function run(context: Context, args: readonly string[], options: Op
   const jobs = await loadJobs(context, args, options);
   const name = nameOfRun(jobs, args);
   const files = context.afterDashes === undefined ? args : [];
-  const directory = context.givenHome ?? chooseDirectory(name, { files, command: context.afterDashes, eachLine: options.eachLine });
+  const directory =
+    context.givenHome ??
+    chooseDirectory(name, { files, command: context.afterDashes, eachLine: options.eachLine });
   const home = await openLocalHome(directory, options.fresh === true);
   const progress = await openProgress(context.output);
   const interrupts = watchInterrupts();
   let services: LocalServices | undefined;
   try {
-    services = await startServices({ home: directory, slots: options.slots, say: (line) => progress.say(line), signal: interrupts.signal });
+    services = await startServices({
+      home: directory,
+      slots: options.slots,
+      say: (line) => progress.say(line),
+      signal: interrupts.signal,
+    });
     interrupts.onSecond(() => services?.hurry());
     const signal = AbortSignal.any([interrupts.signal, services.failed]);
     const results = resolve(options.results ?? `${name}-results`);
@@ -60,7 +67,8 @@ export async function run(context: Context, args: readonly string[], options: Op
   } finally {
     progress.stop();
     await services?.stop();
-    if (interrupts.signal.aborted) context.output.note('Stopped. What is done is kept: the same command goes on where it was.');
+    if (interrupts.signal.aborted)
+      context.output.note('Stopped. What is done is kept: the same command goes on where it was.');
     interrupts.dispose();
   }
 }
@@ -70,10 +78,15 @@ function nameOfRun(jobs: readonly SourcedJob[], files: readonly string[]): strin
   const names = new Set(jobs.map((job) => job.name));
   const twice = jobs.find((job, i) => jobs.findIndex((other) => other.name === job.name) !== i);
   if (twice !== undefined) {
-    throw new ClobiError('USAGE', `Two jobs are named "${twice.name}", and their results would go to the same directory. Give each its own name, or run them one after the other.`);
+    throw new ClobiError(
+      'USAGE',
+      `Two jobs are named "${twice.name}", and their results would go to the same directory. Give each its own name, or run them one after the other.`,
+    );
   }
   const [only] = names;
-  return names.size === 1 && only !== undefined ? only : basename(files[0] ?? 'jobs').replace(/\.[A-Za-z0-9]+$/, '');
+  return names.size === 1 && only !== undefined
+    ? only
+    : basename(files[0] ?? 'jobs').replace(/\.[A-Za-z0-9]+$/, '');
 }
 
 async function runAll(run: LocalRun): Promise<number> {
@@ -92,7 +105,9 @@ async function runAll(run: LocalRun): Promise<number> {
 async function retryOrSay(run: LocalRun, chain: Chain): Promise<void> {
   try {
     await retryChain(run.services.client, chain);
-    run.progress.say(`${chain.name}: ${plural(chain.view.tasks, 'task')} that did not succeed before run again.`);
+    run.progress.say(
+      `${chain.name}: ${plural(chain.view.tasks, 'task')} that did not succeed before run again.`,
+    );
   } catch (error) {
     if (!(error instanceof ClobiError) || error.retryable) throw error;
     run.progress.say(`${chain.name} cannot be run again: ${error.message} --fresh begins anew.`);
@@ -132,7 +147,12 @@ async function cancelForgotten(run: LocalRun, chains: readonly Chain[]): Promise
 async function followChains(run: LocalRun, chains: readonly Chain[]): Promise<void> {
   const views = await followJobs(
     chains.map((chain) => chain.view.id),
-    { client: run.services.client, progress: run.progress, signal: run.signal, colours: run.context.output.noteColours },
+    {
+      client: run.services.client,
+      progress: run.progress,
+      signal: run.signal,
+      colours: run.context.output.noteColours,
+    },
   );
   for (const [i, chain] of chains.entries()) chain.view = views[i] ?? chain.view;
 }

@@ -25,10 +25,15 @@ export async function run(context: Context, args: readonly string[], options: Op
     return 0;
   }
   const client = context.client();
-  const submitted = await submitJobs(jobs, { client, output: context.output, keyOf: keysFor(options.idempotencyKey) });
+  const submitted = await submitJobs(jobs, {
+    client,
+    output: context.output,
+    keyOf: keysFor(options.idempotencyKey),
+  });
   await printSubmitted(context, submitted);
   const ids = submitted.map((job) => job.job);
-  if (options.watch === true) return watchJobs(context, ids, { client: context.client(WATCH_PATIENCE_MS), live: true });
+  if (options.watch === true)
+    return watchJobs(context, ids, { client: context.client(WATCH_PATIENCE_MS), live: true });
   if (options.wait === true) return waitForJobs(context, ids, { client: context.client(WATCH_PATIENCE_MS) });
   const id = ids.at(-1) ?? 'last';
   context.output.note(`"clobi watch ${id}" follows it; "clobi outputs ${id} --to DIR" brings the results.`);
@@ -51,7 +56,11 @@ async function printSubmitted(context: Context, submitted: readonly Submitted[])
   if (output.format !== 'table') await output.list(submitted, submittedList);
   else await output.write(submitted.map((job) => `${job.job}\n`).join(''));
   for (const job of submitted) {
-    output.note(job.created ? `Submitted ${job.name}: ${plural(job.tasks, 'task')}.` : `${job.name} was submitted before; nothing new was started.`);
+    output.note(
+      job.created
+        ? `Submitted ${job.name}: ${plural(job.tasks, 'task')}.`
+        : `${job.name} was submitted before; nothing new was started.`,
+    );
   }
 }
 
@@ -61,7 +70,11 @@ const plannedList: ListView<SourcedJob> = {
     { title: 'NAME', text: (job) => job.name },
     { title: 'TASKS', text: (job) => formatCount(job.submission.spec.tasks.count), align: 'right' },
     { title: 'INPUTS', text: (job) => formatCount(job.uploads.length), align: 'right' },
-    { title: 'SIZE', text: (job) => formatBytes(job.uploads.reduce((sum, upload) => sum + upload.sizeBytes, 0)), align: 'right' },
+    {
+      title: 'SIZE',
+      text: (job) => formatBytes(job.uploads.reduce((sum, upload) => sum + upload.sizeBytes, 0)),
+      align: 'right',
+    },
     { title: 'AFTER', text: (job) => job.dependsOnNames.join(',') || '-' },
   ],
 };

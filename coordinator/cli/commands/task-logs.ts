@@ -50,7 +50,10 @@ export const chooseStreams = (options: { stdout?: boolean; stderr?: boolean }): 
 
 type At = TaskAddress & { attempt?: string | undefined };
 
-async function follow(client: Client, at: { task: TaskAddress; readers: readonly StreamReader[]; signal: AbortSignal }): Promise<void> {
+async function follow(
+  client: Client,
+  at: { task: TaskAddress; readers: readonly StreamReader[]; signal: AbortSignal },
+): Promise<void> {
   const { job, index } = at.task;
   await client.post(`/v1/jobs/${job}/follow`, { on: true }, true);
   try {

@@ -17,19 +17,30 @@ export interface Chain {
   mayRetry: boolean;
 }
 
-export async function openChain(client: Client, job: { name: string; job: string; dependsOn: readonly string[] }): Promise<Chain> {
+export async function openChain(
+  client: Client,
+  job: { name: string; job: string; dependsOn: readonly string[] },
+): Promise<Chain> {
   let view = await client.get<JobView>(`/v1/jobs/${job.job}`);
   const jobs = [view.id];
   for (let next = view.retriedBy.at(-1); next !== undefined; next = view.retriedBy.at(-1)) {
     view = await client.get<JobView>(`/v1/jobs/${next}`);
     jobs.push(view.id);
   }
-  return { name: job.name, dependsOn: job.dependsOn, jobs, view, mayRetry: isJobOver(view.state) && view.state !== 'succeeded' };
+  return {
+    name: job.name,
+    dependsOn: job.dependsOn,
+    jobs,
+    view,
+    mayRetry: isJobOver(view.state) && view.state !== 'succeeded',
+  };
 }
 
 /** Which chains to run again now: what they depend on has succeeded, and they have not had their turn. */
 export function chooseRetries(chains: readonly Chain[]): Chain[] {
-  const succeeded = new Set(chains.filter((chain) => chain.view.state === 'succeeded').map((chain) => chain.name));
+  const succeeded = new Set(
+    chains.filter((chain) => chain.view.state === 'succeeded').map((chain) => chain.name),
+  );
   return chains.filter((chain) => chain.mayRetry && chain.dependsOn.every((name) => succeeded.has(name)));
 }
 
@@ -39,7 +50,8 @@ export async function retryChain(client: Client, chain: Chain): Promise<void> {
   const last = chain.view.id;
   const indices: number[] = [];
   for (const state of ['failed', 'lost', 'cancelled']) {
-    for await (const page of taskPages(client, last, { state })) indices.push(...page.map((task) => task.index));
+    for await (const page of taskPages(client, last, { state }))
+      indices.push(...page.map((task) => task.index));
   }
   if (indices.length === 0) return;
   const body: RetryBody = { select: indices.sort((a, b) => a - b), idempotencyKey: `run-retry:${last}` };

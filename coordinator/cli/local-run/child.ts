@@ -48,7 +48,9 @@ export class Child {
     this.#stopping = true;
     this.#process?.kill('SIGTERM');
     const over = new AbortController();
-    const killLater = pause(patienceMs, over.signal).then(() => over.signal.aborted || this.#process?.kill('SIGKILL'));
+    const killLater = pause(patienceMs, over.signal).then(
+      () => over.signal.aborted || this.#process?.kill('SIGKILL'),
+    );
     await this.#life;
     over.abort();
     await killLater;
@@ -90,7 +92,9 @@ export class Child {
     this.#process = child;
     this.#tail = '';
     child.stdin.on('error', () => undefined);
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#tail = (this.#tail + text).slice(-TAIL_BYTES)));
+    child.stderr
+      .setEncoding('utf8')
+      .on('data', (text: string) => (this.#tail = (this.#tail + text).slice(-TAIL_BYTES)));
     try {
       const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
       const said = this.#tail.trim().replaceAll(/^clobi: /gm, '');

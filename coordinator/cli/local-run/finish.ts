@@ -31,7 +31,10 @@ const TAIL_LINES = 5;
 export async function finishRun(chains: readonly Chain[], options: FinishOptions): Promise<number> {
   const { output } = options.context;
   const failures: DownloadResult['failures'] = [];
-  for (const chain of chains) failures.push(...(await saveResults(chain, { ...options, directory: options.results, logs: options.saveLogs })));
+  for (const chain of chains)
+    failures.push(
+      ...(await saveResults(chain, { ...options, directory: options.results, logs: options.saveLogs })),
+    );
   options.signal.throwIfAborted();
   options.progress.stop();
   for (const failure of failures.slice(0, MOST_SHOWN)) output.error(`${failure.path}: ${failure.why}`);
@@ -39,7 +42,11 @@ export async function finishRun(chains: readonly Chain[], options: FinishOptions
   const only = chains[0];
   const isOneTask = chains.length === 1 && only?.view.tasks === 1;
   if (isOneTask && output.format === 'table') await passOn(only, options);
-  else await output.list(chains.map((chain) => summaryOf(chain, options.results)), summaryList);
+  else
+    await output.list(
+      chains.map((chain) => summaryOf(chain, options.results)),
+      summaryList,
+    );
   sayNext(chains, options);
   const code = worstExitCode(chains.map((chain) => exitCodeOfJob(chain.view.state) ?? EXIT.failed));
   return code === EXIT.ok && failures.length > 0 ? EXIT.failed : code;
@@ -49,7 +56,9 @@ function sayNext(chains: readonly Chain[], { context, results }: FinishOptions):
   const { output } = context;
   output.note(`Results are in ${results}.`);
   if (chains.every((chain) => chain.view.state === 'succeeded')) return;
-  output.note('Not everything succeeded. The same command runs again only what did not; --fresh begins anew.');
+  output.note(
+    'Not everything succeeded. The same command runs again only what did not; --fresh begins anew.',
+  );
 }
 
 async function sayFailedTasks(chain: Chain, { client, context }: FinishOptions): Promise<void> {
@@ -68,7 +77,9 @@ async function sayFailedTasks(chain: Chain, { client, context }: FinishOptions):
 }
 
 /** `failed: The command ended with exit code 3.`, `lost (silent)`. */
-export function describeFailure(task: Pick<TaskView, 'state' | 'exitCode' | 'signal' | 'reason' | 'message'>): string {
+function describeFailure(
+  task: Pick<TaskView, 'state' | 'exitCode' | 'signal' | 'reason' | 'message'>,
+): string {
   if (task.message !== null) return `${task.state}: ${task.message}`;
   if (task.exitCode !== null && task.exitCode !== 0) return `${task.state} with exit code ${task.exitCode}`;
   if (task.signal !== null) return `${task.state} by ${task.signal}`;
@@ -77,14 +88,19 @@ export function describeFailure(task: Pick<TaskView, 'state' | 'exitCode' | 'sig
 
 async function sayTail(client: Client, task: TaskView, output: Output): Promise<void> {
   const text = await readLog(client, task, 'stderr');
-  const lines = text.toString('utf8').trimEnd().split('\n').filter((line) => line !== '');
+  const lines = text
+    .toString('utf8')
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '');
   for (const line of lines.slice(-TAIL_LINES)) output.note(`    ${escapeCell(line)}`);
 }
 
 /** A single command prints here what it printed there. */
 async function passOn(chain: Chain, { client, context: { output } }: FinishOptions): Promise<void> {
   const task = { job: chain.view.id, index: await indexOfOnlyTask(client, chain) };
-  const shown = (text: Buffer, terminal: boolean | undefined): string | Buffer => (terminal === true ? escapeLines(text.toString('utf8')) : text);
+  const shown = (text: Buffer, terminal: boolean | undefined): string | Buffer =>
+    terminal === true ? escapeLines(text.toString('utf8')) : text;
   output.streams.stderr.write(shown(await readLog(client, task, 'stderr'), output.streams.stderr.isTTY));
   await output.write(shown(await readLog(client, task, 'stdout'), output.streams.stdout.isTTY));
 }
@@ -98,7 +114,11 @@ async function indexOfOnlyTask(client: Client, chain: Chain): Promise<number> {
 /** At most the first part: the whole is in the results. */
 const LONGEST_SHOWN_BYTES = 1024 * 1024;
 
-async function readLog(client: Client, task: { job: string; index: number }, stream: 'stdout' | 'stderr'): Promise<Buffer> {
+async function readLog(
+  client: Client,
+  task: { job: string; index: number },
+  stream: 'stdout' | 'stderr',
+): Promise<Buffer> {
   const log = await openLog(client, { job: task.job, index: task.index, stream });
   const parts: Uint8Array[] = [];
   let bytes = 0;
@@ -135,7 +155,11 @@ const summaryList: ListView<Summary> = {
   columns: [
     { title: 'JOB', text: (summary) => summary.job },
     { title: 'NAME', text: (summary) => summary.name },
-    { title: 'STATE', text: (summary) => summary.state, colour: (summary, colours) => (summary.state === 'succeeded' ? colours.green : colours.red) },
+    {
+      title: 'STATE',
+      text: (summary) => summary.state,
+      colour: (summary, colours) => (summary.state === 'succeeded' ? colours.green : colours.red),
+    },
     { title: 'TASKS', text: (summary) => formatCount(summary.tasks), align: 'right' },
     { title: 'SUCCEEDED', text: (summary) => formatCount(summary.succeeded), align: 'right' },
     { title: 'FAILED', text: (summary) => formatCount(summary.failed), align: 'right' },

@@ -15,9 +15,16 @@ export interface LocalHome {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** `.clobi/<name>-<hash>` in the current directory: the same files or the same command find the same one again. */
-export function chooseDirectory(name: string, what: { files: readonly string[]; command: readonly string[] | undefined; eachLine: string | undefined }): string {
+export function chooseDirectory(
+  name: string,
+  what: { files: readonly string[]; command: readonly string[] | undefined; eachLine: string | undefined },
+): string {
   const lines = what.eachLine === undefined || what.eachLine === '-' ? what.eachLine : resolve(what.eachLine);
-  const identity = JSON.stringify([what.files.map((file) => resolve(file)), what.command ?? null, lines ?? null]);
+  const identity = JSON.stringify([
+    what.files.map((file) => resolve(file)),
+    what.command ?? null,
+    lines ?? null,
+  ]);
   return resolve('.clobi', `${name}-${sha256(identity).slice(0, 8)}`);
 }
 
@@ -33,7 +40,9 @@ export async function openLocalHome(directory: string, fresh: boolean): Promise<
 
 async function readGeneration(directory: string): Promise<number> {
   try {
-    const { generation } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8')) as { generation?: unknown };
+    const { generation } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8')) as {
+      generation?: unknown;
+    };
     return typeof generation === 'number' && Number.isSafeInteger(generation) ? generation : 0;
   } catch {
     return 0;

@@ -27,7 +27,10 @@ const LONGEST_QUEUE = 1000;
 const STREAMS: readonly LogStream[] = ['stdout', 'stderr'];
 
 /** Puts outputs at DIR/JOB NAME/INDEX/PATH and what the tasks printed beside them. Files that are right already stay. */
-export async function saveResults(chain: Chain, options: ResultsOptions): Promise<DownloadResult['failures']> {
+export async function saveResults(
+  chain: Chain,
+  options: ResultsOptions,
+): Promise<DownloadResult['failures']> {
   const superseded = await findSuperseded(options.client, chain);
   const directory = join(options.directory, chain.name);
   const failures: DownloadResult['failures'] = [];
@@ -40,7 +43,10 @@ export async function saveResults(chain: Chain, options: ResultsOptions): Promis
       directory,
       parallel: PARALLEL,
       signal: options.signal,
-      onProgress: (so) => options.progress.update([`${chain.name}: saving results, ${plural(so.fetched + so.kept, 'file')}, ${formatBytes(so.bytes)}`]),
+      onProgress: (so) =>
+        options.progress.update([
+          `${chain.name}: saving results, ${plural(so.fetched + so.kept, 'file')}, ${formatBytes(so.bytes)}`,
+        ]),
     });
     failures.push(...result.failures);
     if (options.logs) await saveLogs(job, { ...options, directory, skip, taken });
@@ -71,7 +77,9 @@ async function saveLogs(job: string, options: LogsOptions): Promise<void> {
   const failures: unknown[] = [];
   let done = 0;
   for await (const page of taskPages(options.client, job)) {
-    for (const task of page.filter(({ index, state, startedAt }) => isTerminal(state) && startedAt !== null && !options.skip.has(index))) {
+    for (const task of page.filter(
+      ({ index, state, startedAt }) => isTerminal(state) && startedAt !== null && !options.skip.has(index),
+    )) {
       options.signal.throwIfAborted();
       await queue.onSizeLessThan(LONGEST_QUEUE);
       const save = queue.add(async () => {
@@ -86,10 +94,18 @@ async function saveLogs(job: string, options: LogsOptions): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-async function saveLog(at: { job: string; task: TaskView; stream: LogStream }, options: LogsOptions): Promise<void> {
+async function saveLog(
+  at: { job: string; task: TaskView; stream: LogStream },
+  options: LogsOptions,
+): Promise<void> {
   const place = `${at.task.index}/${at.stream}.log`;
   if (options.taken.has(place)) return;
-  const log = await openLog(options.client, { job: at.job, index: at.task.index, stream: at.stream }, 0, options.signal);
+  const log = await openLog(
+    options.client,
+    { job: at.job, index: at.task.index, stream: at.stream },
+    0,
+    options.signal,
+  );
   const chunks = log?.bytes[Symbol.asyncIterator]();
   const first = (await chunks?.next()) as IteratorResult<Uint8Array, undefined> | undefined;
   const file = placeInside(options.directory, place);

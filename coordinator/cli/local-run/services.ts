@@ -45,7 +45,11 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
   const slots = options.slots === undefined ? [] : ['--slots', String(options.slots)];
   const coordinator = child('coordinator', ['coordinator', 'start', '--listen', '127.0.0.1:0'], RESTARTS);
   const agent = child('agent', ['agent', 'start', '--pool', 'local', '--name', AGENT, ...slots], RESTARTS);
-  const client = new Client({ home: options.home, patienceMs: CLIENT_PATIENCE_MS, findEndpoint: (home) => findEndpoint(home, {}) });
+  const client = new Client({
+    home: options.home,
+    patienceMs: CLIENT_PATIENCE_MS,
+    findEndpoint: (home) => findEndpoint(home, {}),
+  });
   const services: LocalServices = {
     client,
     failed: failed.signal,
@@ -58,7 +62,10 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
   };
   coordinator.start();
   try {
-    await waitUntilReady(coordinator, client, { home: options.home, signals: [failed.signal, options.signal] });
+    await waitUntilReady(coordinator, client, {
+      home: options.home,
+      signals: [failed.signal, options.signal],
+    });
   } catch (error) {
     await services.stop();
     throw error;
@@ -69,12 +76,19 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
 }
 
 /** The endpoint must be this child's: one left by a coordinator that was killed leads nowhere, or elsewhere. */
-async function waitUntilReady(coordinator: Child, client: Client, at: { home: string; signals: AbortSignal[] }): Promise<void> {
+async function waitUntilReady(
+  coordinator: Child,
+  client: Client,
+  at: { home: string; signals: AbortSignal[] },
+): Promise<void> {
   const deadline = Date.now() + START_PATIENCE_MS;
   while (pidOf(at.home) !== coordinator.pid) {
     for (const signal of at.signals) signal.throwIfAborted();
     if (Date.now() > deadline) {
-      throw new ClobiError('UNREACHABLE', `The coordinator is not ready after ${START_PATIENCE_MS / 1000} s. "clobi coordinator logs --home ${at.home}" shows why.`);
+      throw new ClobiError(
+        'UNREACHABLE',
+        `The coordinator is not ready after ${START_PATIENCE_MS / 1000} s. "clobi coordinator logs --home ${at.home}" shows why.`,
+      );
     }
     await pause(POLL_MS, AbortSignal.any(at.signals));
   }

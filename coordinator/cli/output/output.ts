@@ -95,7 +95,8 @@ export class Output {
   }
 
   warn(text: string): void {
-    if (!this.quiet) this.streams.stderr.write(`${this.noteColours.yellow('warning:')} ${escapeCell(text)}\n`);
+    if (!this.quiet)
+      this.streams.stderr.write(`${this.noteColours.yellow('warning:')} ${escapeCell(text)}\n`);
   }
 
   error(text: string): void {

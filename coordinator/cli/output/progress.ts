@@ -17,7 +17,9 @@ const NOTHING: Progress = { update() {}, say() {}, stop() {} };
 export async function openProgress(output: Output, intervalMs = 3000): Promise<Progress> {
   if (output.quiet) return NOTHING;
   const { stderr } = output.streams;
-  return stderr === process.stderr && stderr.isTTY === true && process.env['TERM'] !== 'dumb' ? openLive(output) : openPlain(output, intervalMs);
+  return stderr === process.stderr && stderr.isTTY === true && process.env['TERM'] !== 'dumb'
+    ? openLive(output)
+    : openPlain(output, intervalMs);
 }
 
 async function openLive(output: Output): Promise<Progress> {

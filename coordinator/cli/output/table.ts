@@ -85,10 +85,16 @@ export class Table<Row> {
 }
 
 /** `Name:  value` lines; undefined values are left out, values of several lines are indented below their name. */
-export function renderFields(fields: readonly (readonly [string, string | undefined])[], colours: Colours): string {
+export function renderFields(
+  fields: readonly (readonly [string, string | undefined])[],
+  colours: Colours,
+): string {
   const shown = fields.filter((field): field is readonly [string, string] => field[1] !== undefined);
   const width = Math.max(0, ...shown.map(([name]) => name.length)) + 1;
   return shown
-    .map(([name, value]) => `${colours.dim(`${name}:`.padEnd(width))}  ${escapeLines(value).replaceAll('\n', `\n${' '.repeat(width + 2)}`)}\n`)
+    .map(
+      ([name, value]) =>
+        `${colours.dim(`${name}:`.padEnd(width))}  ${escapeLines(value).replaceAll('\n', `\n${' '.repeat(width + 2)}`)}\n`,
+    )
     .join('');
 }

@@ -8,9 +8,11 @@ export const dash = (value: string | number | null | undefined): string =>
   value === null || value === undefined || value === '' ? '-' : String(value);
 
 /** The two biggest units: `2h30m`, `45s`. */
-export const formatSpan = (ms: number): string => formatDuration(ms < 1000 ? ms : Math.round(ms / 1000) * 1000, 2);
+export const formatSpan = (ms: number): string =>
+  formatDuration(ms < 1000 ? ms : Math.round(ms / 1000) * 1000, 2);
 
-export const formatAge = (at: number | null, now: number): string => (at === null ? '-' : formatSpan(now - at));
+export const formatAge = (at: number | null, now: number): string =>
+  at === null ? '-' : formatSpan(now - at);
 
 export const formatTime = (at: number | null): string => (at === null ? '-' : new Date(at).toISOString());
 

@@ -7,7 +7,8 @@ export function safeYaml(value: unknown): string {
   visit(document, {
     Scalar(_key, node) {
       // Only double-quoted text may hold escapes.
-      if (typeof node.value === 'string' && node.value.search(LEFT_BY_WRITERS) >= 0) node.type = Scalar.QUOTE_DOUBLE;
+      if (typeof node.value === 'string' && node.value.search(LEFT_BY_WRITERS) >= 0)
+        node.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return document.toString({ lineWidth: 0 }).replace(LEFT_BY_WRITERS, escapeCode);

@@ -7,7 +7,10 @@ import { jobList, jobRecord } from '../../../../coordinator/cli/views.ts';
 import { jobView, keptOutput } from './rig.ts';
 
 const NOW = 1_070_000;
-const jobs = [jobView(), jobView({ id: '01M85JX4HWXJ4C270NGP7QE5PJ', name: 'grüße', state: 'succeeded', endedAt: 1_012_500 })];
+const jobs = [
+  jobView(),
+  jobView({ id: '01M85JX4HWXJ4C270NGP7QE5PJ', name: 'grüße', state: 'succeeded', endedAt: 1_012_500 }),
+];
 
 async function printed(format: Format, columns?: number): Promise<string> {
   const { output, stdout } = keptOutput({ format }, columns);
@@ -32,7 +35,10 @@ describe('formats of a list', () => {
     const { parse } = await import('yaml');
     assert.deepEqual(JSON.parse(await printed('json')), jobs);
     const lines = (await printed('jsonl')).trimEnd().split('\n');
-    assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), jobs);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line) as unknown),
+      jobs,
+    );
     assert.deepEqual(parse(await printed('yaml')), jobs);
   });
   test('wide: more columns', async () => {
@@ -56,8 +62,8 @@ describe('formats of a list', () => {
     assert.deepEqual(JSON.parse(stdout.text), jobs);
   });
   test('on a terminal a line is no longer than the terminal', async () => {
-    const text = (await printed('table', 60)).replaceAll(/\u001b\[\d+m/g, '');
-    for (const line of text.trimEnd().split('\n')) assert.ok(line.length <= 60, line);
+    const text = (await printed('table', 38)).replaceAll(/\u001b\[\d+m/g, '');
+    for (const line of text.trimEnd().split('\n')) assert.ok(line.length <= 38, line);
     assert.match(text, /…/);
   });
 });

@@ -81,7 +81,12 @@ test('a command that only asks loads no zod, fastify, SQLite or YAML', async () 
   assert.equal(code, 5);
   const loads = stderr.split('\n').filter((line) => line.startsWith('load '));
   assert.ok(loads.some((line) => line.includes('commander')));
-  assert.deepEqual(loads.filter((line) => /node_modules\/(zod|fastify|yaml|pino|p-queue|string-width|log-update)\/|sqlite/.test(line)), []);
+  assert.deepEqual(
+    loads.filter((line) =>
+      /node_modules\/(zod|fastify|yaml|pino|p-queue|string-width|log-update)\/|sqlite/.test(line),
+    ),
+    [],
+  );
 });
 
 describe('completion', () => {

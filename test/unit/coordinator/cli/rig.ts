@@ -22,7 +22,10 @@ export class Kept extends Writable {
   }
 }
 
-export function keptOutput(options: OutputOptions = {}, columns?: number): { output: Output; stdout: Kept; stderr: Kept } {
+export function keptOutput(
+  options: OutputOptions = {},
+  columns?: number,
+): { output: Output; stdout: Kept; stderr: Kept } {
   const stdout = new Kept(columns);
   const stderr = new Kept(columns);
   return { output: new Output({ ...options, streams: { stdout, stderr } }), stdout, stderr };

@@ -88,11 +88,19 @@ describe('outputs are brought whole, once, and inside the directory', () => {
     await using temporary = await temporaryDirectory();
     let broken = 0;
     handle = (request, response) => {
-      if (broken++ > 0) return serveContents(request, response);
+      if (broken++ > 0) {
+        serveContents(request, response);
+        return;
+      }
       response.writeHead(200, { 'content-length': 5 });
       response.write('al', () => response.destroy());
     };
-    assert.deepEqual(await bring(temporary.path, [outputOf('a.txt', 'alpha')]), { fetched: 1, kept: 0, bytes: 5, failures: [] });
+    assert.deepEqual(await bring(temporary.path, [outputOf('a.txt', 'alpha')]), {
+      fetched: 1,
+      kept: 0,
+      bytes: 5,
+      failures: [],
+    });
   });
 
   test('no path leads out of the directory, not even over a link that is there', async () => {
@@ -103,8 +111,20 @@ describe('outputs are brought whole, once, and inside the directory', () => {
     await mkdir(outside);
     await symlink(outside, join(directory, '0', 'link'));
     handle = (_request, response) => response.end('evil');
-    const paths = ['../../evil', '/etc/evil', 'a/../../../evil', 'a//evil', './evil', '', 'nul\0evil', 'link/evil'];
-    const result = await bring(directory, paths.map((path) => outputOf(path, 'evil')));
+    const paths = [
+      '../../evil',
+      '/etc/evil',
+      'a/../../../evil',
+      'a//evil',
+      './evil',
+      '',
+      'nul\0evil',
+      'link/evil',
+    ];
+    const result = await bring(
+      directory,
+      paths.map((path) => outputOf(path, 'evil')),
+    );
     assert.equal(result.failures.length, paths.length);
     assert.deepEqual(await readdir(outside), []);
     assert.deepEqual((await readdir(temporary.path)).sort(), ['out', 'outside']);
@@ -139,7 +159,10 @@ describe('inputs', () => {
       let body = '';
       request.setEncoding('utf8').on('data', (text: string) => (body += text));
       request.on('end', () => {
-        if (request.method === 'POST') response.end(JSON.stringify({ missing: (JSON.parse(body) as { sha256: string[] }).sha256.slice(1) }));
+        if (request.method === 'POST')
+          response.end(
+            JSON.stringify({ missing: (JSON.parse(body) as { sha256: string[] }).sha256.slice(1) }),
+          );
         else {
           bodies.set(request.url ?? '', body);
           response.end(JSON.stringify({}));
@@ -166,8 +189,12 @@ describe('calls', () => {
     assert.deepEqual(await served.client.post('/v1/x', {}, true), { ok: true });
   });
   test('errors come as they are named, or by their status', async () => {
-    handle = (_request, response) => response.writeHead(409).end('{"error":{"code":"AMBIGUOUS_ID","message":"two","context":{"n":2}}}');
-    await assert.rejects(served.client.get('/v1/x'), (error) => isCode(error, 'AMBIGUOUS_ID') && (error as Error).message === 'two');
+    handle = (_request, response) =>
+      response.writeHead(409).end('{"error":{"code":"AMBIGUOUS_ID","message":"two","context":{"n":2}}}');
+    await assert.rejects(
+      served.client.get('/v1/x'),
+      (error) => isCode(error, 'AMBIGUOUS_ID') && (error as Error).message === 'two',
+    );
     handle = (_request, response) => response.writeHead(404).end('<html>');
     await assert.rejects(served.client.get('/v1/x'), (error) => isCode(error, 'NOT_FOUND'));
   });
@@ -177,10 +204,16 @@ describe('logs', () => {
   test('whole lines from any pieces, a last one without its break, none too long', () => {
     const splitter = new LineSplitter();
     const euro = Buffer.from('€');
-    assert.deepEqual(splitter.push(Buffer.concat([Buffer.from('a\r\nb\n'), euro.subarray(0, 1)])), ['a', 'b']);
+    assert.deepEqual(splitter.push(Buffer.concat([Buffer.from('a\r\nb\n'), euro.subarray(0, 1)])), [
+      'a',
+      'b',
+    ]);
     assert.deepEqual(splitter.push(Buffer.concat([euro.subarray(1), Buffer.from('x')])), []);
     assert.deepEqual(splitter.end(), ['€x']);
-    assert.deepEqual(splitter.push(Buffer.alloc(150_000, 'y')).map((line) => line.length), [65_536, 65_536]);
+    assert.deepEqual(
+      splitter.push(Buffer.alloc(150_000, 'y')).map((line) => line.length),
+      [65_536, 65_536],
+    );
   });
   test('each line behind its task', () => {
     const lines = [
@@ -188,24 +221,38 @@ describe('logs', () => {
       { task: 12, stream: 'stderr', line: 'two\u001b[2J' },
     ] as const;
     const { output } = keptOutput();
-    assert.equal(formatLogLines(lines, output, { width: 2, prefix: true }), ' 7| one\n12| two\u001b[2J\n', 'bytes stay off a terminal');
+    assert.equal(
+      formatLogLines(lines, output, { width: 2, prefix: true }),
+      ' 7| one\n12| two\u001b[2J\n',
+      'bytes stay off a terminal',
+    );
     assert.equal(formatLogLines(lines, output, { width: 2, prefix: false }), 'one\ntwo\u001b[2J\n');
-    assert.match(formatLogLines(lines, keptOutput({}, 80).output, { width: 2, prefix: true }), /two\\x1b\[2J/);
+    assert.match(
+      formatLogLines(lines, keptOutput({}, 80).output, { width: 2, prefix: true }),
+      /two\\x1b\[2J/,
+    );
     const json = formatLogLines(lines, keptOutput({ format: 'jsonl' }).output, { width: 2, prefix: true });
-    assert.deepEqual(json.trim().split('\n').map((line) => JSON.parse(line) as unknown), lines);
+    assert.deepEqual(
+      json
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+      lines,
+    );
   });
   test('from a position on, whether the server knows ranges or not', async () => {
     const rest = async (): Promise<string> => {
       const log = await openLog(served.client, { job: 'J', index: 0, stream: 'stdout' }, 3);
-      assert.equal(log?.complete, true);
+      assert.ok(log?.complete);
       let text = '';
-      for await (const chunk of log?.bytes ?? []) text += Buffer.from(chunk).toString();
+      for await (const chunk of log.bytes) text += Buffer.from(chunk).toString();
       return text;
     };
     const headers = { 'x-clobi-complete': '1' };
     handle = (_request, response) => response.writeHead(200, headers).end('abcdef');
     assert.equal(await rest(), 'def');
-    handle = (request, response) => response.writeHead(206, headers).end(request.headers.range === 'bytes=3-' ? 'def' : '?');
+    handle = (request, response) =>
+      response.writeHead(206, headers).end(request.headers.range === 'bytes=3-' ? 'def' : '?');
     assert.equal(await rest(), 'def');
     handle = (_request, response) => response.writeHead(416, headers).end();
     assert.equal(await rest(), '');
@@ -220,7 +267,8 @@ describe('logs', () => {
     const stop = new AbortController();
     let text = '';
     const reading = (async () => {
-      for await (const chunk of readLog(temporary.path, { lines: 3, follow: true, signal: stop.signal })) text += chunk.toString();
+      for await (const chunk of readLog(temporary.path, { lines: 3, follow: true, signal: stop.signal }))
+        text += chunk.toString();
     })();
     await waitFor('the last lines', () => text === 'b\nc\nd\n');
     await writeFile(file(10), 'd\ne\n');

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DETACHED, Exit, exitCodeOfJob, reportFailure, worstExitCode } from '../../../../coordinator/cli/exit.ts';
+import {
+  DETACHED,
+  Exit,
+  exitCodeOfJob,
+  reportFailure,
+  worstExitCode,
+} from '../../../../coordinator/cli/exit.ts';
 import { parseJob, parseJobOrTask, parseTask } from '../../../../coordinator/cli/ids.ts';
 import { readInlineJob, splitLines } from '../../../../coordinator/cli/inline.ts';
 import { chooseDirectory, contentKey } from '../../../../coordinator/cli/local-run/home.ts';
@@ -17,14 +23,22 @@ describe('ids', () => {
     assert.equal(parseJob('last'), 'last');
     assert.equal(parseJob('01m85jhr'), '01M85JHR');
     for (const wrong of ['', '../x', 'a b', '01M8/3', 'LASTING', '0'.repeat(27)]) {
-      assert.throws(() => parseJob(wrong), (error: ClobiError) => error.code === 'USAGE', wrong);
+      assert.throws(
+        () => parseJob(wrong),
+        (error: ClobiError) => error.code === 'USAGE',
+        wrong,
+      );
     }
   });
   test('a task: JOB/INDEX', () => {
     assert.deepEqual(parseTask('last/12'), { job: 'last', index: 12 });
     assert.deepEqual(parseJobOrTask('01m8'), { job: '01M8' });
     for (const wrong of ['last', 'last/', 'last/-1', 'last/x', 'a/b/1']) {
-      assert.throws(() => parseTask(wrong), (error: ClobiError) => error.code === 'USAGE', wrong);
+      assert.throws(
+        () => parseTask(wrong),
+        (error: ClobiError) => error.code === 'USAGE',
+        wrong,
+      );
     }
   });
 });
@@ -33,7 +47,15 @@ describe('exit codes', () => {
   test('of jobs', () => {
     assert.deepEqual(
       JOB_STATES.map((state) => [state, exitCodeOfJob(state)]),
-      [['held', undefined], ['queued', undefined], ['running', undefined], ['succeeded', 0], ['failed', 10], ['partial', 10], ['cancelled', 11]],
+      [
+        ['held', undefined],
+        ['queued', undefined],
+        ['running', undefined],
+        ['succeeded', 0],
+        ['failed', 10],
+        ['partial', 10],
+        ['cancelled', 11],
+      ],
     );
     assert.equal(worstExitCode([0, 11, 10]), 10);
     assert.equal(worstExitCode([0, 11]), 11);
@@ -42,12 +64,18 @@ describe('exit codes', () => {
   test('of errors, each with its message on stderr', () => {
     for (const code of Object.keys(ERROR_KINDS) as ErrorCode[]) {
       const { output, stdout, stderr } = keptOutput();
-      assert.equal(reportFailure(new ClobiError(code, 'why and what to do'), output), ERROR_KINDS[code].exitCode);
+      assert.equal(
+        reportFailure(new ClobiError(code, 'why and what to do'), output),
+        ERROR_KINDS[code].exitCode,
+      );
       assert.equal(stderr.text, 'clobi: why and what to do\n');
       assert.equal(stdout.text, '');
     }
     assert.equal(reportFailure(new Exit(DETACHED), keptOutput().output), 130);
-    assert.equal(reportFailure(Object.assign(new Error('no space'), { code: 'ENOSPC' }), keptOutput().output), EXIT.failed);
+    assert.equal(
+      reportFailure(Object.assign(new Error('no space'), { code: 'ENOSPC' }), keptOutput().output),
+      EXIT.failed,
+    );
   });
   test('problems of a job file begin with their place', () => {
     const { output, stderr } = keptOutput();
@@ -59,18 +87,27 @@ describe('exit codes', () => {
 
 test('values of options', () => {
   assert.deepEqual(parseIndices('3,7,10-12'), [3, 7, 10, 11, 12]);
-  for (const wrong of ['', 'a', '5-3', '1,,2', '-1', '0-99999999']) assert.throws(() => parseIndices(wrong), wrong);
+  for (const wrong of ['', 'a', '5-3', '1,,2', '-1', '0-99999999'])
+    assert.throws(() => parseIndices(wrong), wrong);
   assert.equal(OPTION_PARSERS.duration('10m', undefined), 600_000);
   assert.equal(OPTION_PARSERS.bytes('8GiB', undefined), 8 * 2 ** 30);
   assert.deepEqual(OPTION_PARSERS.labels('a=b=c', { x: 'y' }), { x: 'y', a: 'b=c' });
   assert.deepEqual(OPTION_PARSERS.texts('b', ['a']), ['a', 'b']);
-  for (const wrong of ['0', '-1', '1.5', 'x', '']) assert.throws(() => OPTION_PARSERS.count(wrong, undefined), wrong);
-  for (const wrong of ['0', '-1', 'NaN', ' ']) assert.throws(() => OPTION_PARSERS.number(wrong, undefined), wrong);
+  for (const wrong of ['0', '-1', '1.5', 'x', ''])
+    assert.throws(() => OPTION_PARSERS.count(wrong, undefined), wrong);
+  for (const wrong of ['0', '-1', 'NaN', ' '])
+    assert.throws(() => OPTION_PARSERS.number(wrong, undefined), wrong);
 });
 
 describe('a command in place of a job file', () => {
   test('its options become the fields of a job file', async () => {
-    const job = await readInlineJob(['sort', '{}'], { memory: 2 ** 30, cpus: 2, timeout: 90_000, retries: 3, output: ['*.txt'] });
+    const job = await readInlineJob(['sort', '{}'], {
+      memory: 2 ** 30,
+      cpus: 2,
+      timeout: 90_000,
+      retries: 3,
+      output: ['*.txt'],
+    });
     const { submission } = await compileInline(job);
     const { spec } = submission;
     assert.deepEqual(spec.command, ['sort', '{}']);
@@ -95,7 +132,8 @@ describe('a command in place of a job file', () => {
 
 describe('a local run', () => {
   test('the same files or command give the same directory, others another', () => {
-    const of = (files: string[], command?: string[]): string => chooseDirectory('x', { files, command, eachLine: undefined });
+    const of = (files: string[], command?: string[]): string =>
+      chooseDirectory('x', { files, command, eachLine: undefined });
     assert.equal(of(['job.yaml']), of(['./job.yaml']));
     assert.notEqual(of(['job.yaml']), of(['other.yaml']));
     assert.notEqual(of([], ['a']), of([], ['b']));
@@ -128,7 +166,10 @@ describe('a local run', () => {
 describe('progress', () => {
   const { output } = keptOutput();
   test('one line says counts, rate and time left', () => {
-    const job = jobView({ tasks: 1000, counts: { ...noTasks(), succeeded: 340, failed: 10, running: 2, ready: 648 } });
+    const job = jobView({
+      tasks: 1000,
+      counts: { ...noTasks(), succeeded: 340, failed: 10, running: 2, ready: 648 },
+    });
     assert.equal(
       renderJobLine(job, { rate: 13, now: 0, colours: output.colours }),
       'hello  ━━━━━━━─────────────  35%  350/1,000  running  2 running  10 failed  13/s  50s left',

@@ -12,7 +12,10 @@ test('by job: open until it is over, then it holds or never will', () => {
 });
 
 test('by tasks: the state of the same index', () => {
-  assert.deepEqual((['running', 'succeeded', 'failed'] as const).map((state) => byTask('success', state)), ['open', 'holds', 'broken']);
+  assert.deepEqual(
+    (['running', 'succeeded', 'failed'] as const).map((state) => byTask('success', state)),
+    ['open', 'holds', 'broken'],
+  );
   assert.equal(byTask('end', 'lost'), 'holds');
 });
 

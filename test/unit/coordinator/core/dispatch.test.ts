@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { planDispatch, type PlanInput, type PlanPool, unitSize } from '../../../../coordinator/core/dispatch.ts';
+import {
+  planDispatch,
+  type PlanInput,
+  type PlanPool,
+  unitSize,
+} from '../../../../coordinator/core/dispatch.ts';
 import type { JobCandidate } from '../../../../coordinator/state/store.ts';
 import type { JobId } from '../../../../shared/ids.ts';
 import { specOf } from '../../../helpers/cluster.ts';
 
 type SpecInput = Parameters<typeof specOf>[0];
-const candidate = (job: string, fields: Partial<JobCandidate> = {}, spec: Partial<SpecInput> = {}): JobCandidate => ({
+const candidate = (
+  job: string,
+  fields: Partial<JobCandidate> = {},
+  spec: Partial<SpecInput> = {},
+): JobCandidate => ({
   job: job as JobId,
   owner: 'o',
   priority: 0,
@@ -21,12 +30,31 @@ const candidate = (job: string, fields: Partial<JobCandidate> = {}, spec: Partia
 });
 const pool = (name: string, load: Partial<PlanPool['load']> = {}): PlanPool => ({
   place: { name, provider: 'local', region: null, archs: [], labels: {}, shapes: [] },
-  load: { pool: name, outstandingTasks: 0, outstandingUnits: 0, outstandingMs: 0, slots: 4, liveAgents: 1, shapes: [], ...load },
+  load: {
+    pool: name,
+    outstandingTasks: 0,
+    outstandingUnits: 0,
+    outstandingMs: 0,
+    slots: 4,
+    liveAgents: 1,
+    shapes: [],
+    ...load,
+  },
 });
 const plan = (candidates: JobCandidate[], fields: Partial<PlanInput> = {}) =>
-  planDispatch({ candidates, pools: [pool('p')], lookaheadMs: 10_000, unitTargetMs: 2_000, unknownMs: 1_000, maxUnitTasks: () => 1_000, ...fields });
+  planDispatch({
+    candidates,
+    pools: [pool('p')],
+    lookaheadMs: 10_000,
+    unitTargetMs: 2_000,
+    unknownMs: 1_000,
+    maxUnitTasks: () => 1_000,
+    ...fields,
+  });
 const tasksOf = (orders: ReturnType<typeof plan>, job?: string): number =>
-  orders.filter((order) => job === undefined || order.job === job).reduce((sum, { sizes }) => sum + sizes.reduce((a, b) => a + b, 0), 0);
+  orders
+    .filter((order) => job === undefined || order.job === job)
+    .reduce((sum, { sizes }) => sum + sizes.reduce((a, b) => a + b, 0), 0);
 
 test('nothing is known: units of one task, within the lookahead', () => {
   const [order] = plan([candidate('j', { ready: 1_000 })]);
@@ -35,8 +63,14 @@ test('nothing is known: units of one task, within the lookahead', () => {
 
 test('units grow with what was measured, up to the target', () => {
   const size = (samples: number, meanMs: number) =>
-    unitSize({ unitTargetMs: 2_000, maxUnitTasks: () => 1_000 } as unknown as PlanInput, candidate('j', { samples, meanMs }));
-  assert.deepEqual([1, 2, 4, 100].map((samples) => size(samples, 10)), [2, 4, 8, 200]);
+    unitSize(
+      { unitTargetMs: 2_000, maxUnitTasks: () => 1_000 } as unknown as PlanInput,
+      candidate('j', { samples, meanMs }),
+    );
+  assert.deepEqual(
+    [1, 2, 4, 100].map((samples) => size(samples, 10)),
+    [2, 4, 8, 200],
+  );
   assert.equal(size(10_000, 0.001), 1_000, 'what the message holds');
   assert.equal(size(10_000, 1_001), 1, 'a long task goes alone');
 });
@@ -48,7 +82,10 @@ test('every slot gets a part of a small job', () => {
 });
 
 test('higher priority first; the lower gets what room is left', () => {
-  const orders = plan([candidate('low', { ready: 100, seq: 1 }), candidate('high', { ready: 30, seq: 2, priority: 5 })]);
+  const orders = plan([
+    candidate('low', { ready: 100, seq: 1 }),
+    candidate('high', { ready: 30, seq: 2, priority: 5 }),
+  ]);
   assert.deepEqual([tasksOf(orders, 'high'), tasksOf(orders, 'low')], [30, 10]);
 });
 
@@ -62,7 +99,10 @@ test('owners share; within one the earlier job goes first', () => {
 });
 
 test('who has work out already waits for the others', () => {
-  const orders = plan([candidate('a', { owner: 'a', ready: 100, outstanding: 30 }), candidate('b', { owner: 'b', ready: 100, seq: 2 })]);
+  const orders = plan([
+    candidate('a', { owner: 'a', ready: 100, outstanding: 30 }),
+    candidate('b', { owner: 'b', ready: 100, seq: 2 }),
+  ]);
   assert.deepEqual([tasksOf(orders, 'a'), tasksOf(orders, 'b')], [5, 35]);
 });
 
@@ -74,8 +114,14 @@ test('maxParallel bounds what is out', () => {
 test('long tasks: two a slot are out, however short the lookahead', () => {
   const long = candidate('j', { ready: 100, meanMs: 3_600_000, samples: 3 });
   assert.equal(tasksOf(plan([long])), 8);
-  assert.equal(tasksOf(plan([long], { pools: [pool('p', { outstandingTasks: 7, outstandingMs: 7 * 3_600_000 })] })), 1);
-  assert.deepEqual(plan([long], { pools: [pool('p', { outstandingTasks: 8, outstandingMs: 8 * 3_600_000 })] }), []);
+  assert.equal(
+    tasksOf(plan([long], { pools: [pool('p', { outstandingTasks: 7, outstandingMs: 7 * 3_600_000 })] })),
+    1,
+  );
+  assert.deepEqual(
+    plan([long], { pools: [pool('p', { outstandingTasks: 8, outstandingMs: 8 * 3_600_000 })] }),
+    [],
+  );
 });
 
 test('a pool without a live agent gets nothing, unless everything is pushed ahead', () => {
@@ -87,8 +133,14 @@ test('a pool without a live agent gets nothing, unless everything is pushed ahea
 test('the pool that is done first gets the work, the preferred one before it', () => {
   const pools = [pool('busy', { outstandingMs: 20_000 }), pool('idle')];
   assert.equal(plan([candidate('j')], { pools })[0]?.pool, 'idle');
-  assert.equal(plan([candidate('j', {}, { placement: { prefer: { pools: ['busy'] } } })], { pools })[0]?.pool, 'busy');
-  assert.equal(plan([candidate('j', {}, { placement: { require: { pools: ['busy'] } } })], { pools })[0]?.pool, 'busy');
+  assert.equal(
+    plan([candidate('j', {}, { placement: { prefer: { pools: ['busy'] } } })], { pools })[0]?.pool,
+    'busy',
+  );
+  assert.equal(
+    plan([candidate('j', {}, { placement: { require: { pools: ['busy'] } } })], { pools })[0]?.pool,
+    'busy',
+  );
 });
 
 test('a plan keeps every bound, and leaves no slot idle that could have work', () => {
@@ -108,7 +160,11 @@ test('a plan keeps every bound, and leaves no slot idle that could have work', (
   fc.assert(
     fc.property(candidates, slots, (fields, count) => {
       const jobs = fields.map(({ maxParallel, ...rest }, seq) =>
-        candidate(`j${seq}`, { ...rest, seq, samples: rest.meanMs === null ? 0 : rest.samples }, { maxParallel }),
+        candidate(
+          `j${seq}`,
+          { ...rest, seq, samples: rest.meanMs === null ? 0 : rest.samples },
+          { maxParallel },
+        ),
       );
       const orders = plan(jobs, { pools: [pool('p', { slots: count })] });
       for (const job of jobs) {
@@ -116,11 +172,18 @@ test('a plan keeps every bound, and leaves no slot idle that could have work', (
         assert.ok(planned <= job.ready);
         const { maxParallel } = job.spec;
         if (maxParallel !== null) assert.ok(planned === 0 || planned + job.outstanding <= maxParallel);
-        const longest = Math.max(0, ...orders.filter((order) => order.job === job.job).flatMap(({ sizes }) => sizes));
+        const longest = Math.max(
+          0,
+          ...orders.filter((order) => order.job === job.job).flatMap(({ sizes }) => sizes),
+        );
         if ((job.meanMs ?? Infinity) > 1_000) assert.ok(longest <= 1, 'a long task goes alone');
         else assert.ok(longest * (job.meanMs ?? 0) <= 2_000 || longest <= 1);
       }
-      const possible = jobs.reduce((sum, job) => sum + Math.max(0, Math.min(job.ready, (job.spec.maxParallel ?? Infinity) - job.outstanding)), 0);
+      const possible = jobs.reduce(
+        (sum, job) =>
+          sum + Math.max(0, Math.min(job.ready, (job.spec.maxParallel ?? Infinity) - job.outstanding)),
+        0,
+      );
       const units = orders.flatMap(({ sizes }) => sizes).length;
       assert.ok(units >= Math.min(count, possible), `${units} units for ${count} slots`);
     }),
