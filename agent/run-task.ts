@@ -100,7 +100,11 @@ async function perform(place: Place, task: TaskToRun, stop: StopState, facts: Fa
     directoryNumber,
     memoryBytes,
     runMs: spec.timeout.runMs,
-    putChunk: (stream, number, body) => withRetries(() => store.put(logKey(at, stream, number), body)),
+    // Nobody waits two minutes for the log of a cancelled task.
+    putChunk: (stream, number, body) => {
+      const put = (): Promise<unknown> => store.put(logKey(at, stream, number), body);
+      return cancelled.aborted ? put() : withRetries(put, { signal: cancelled });
+    },
     cancelled,
     onLimit: stop.onLimit,
   });

@@ -11,11 +11,9 @@ export interface Command {
   stdin: string;
 }
 
-/** A command as the helper's shell takes it, and how it was put. */
+/** A command as the helper's shell takes it. */
 export interface CommandText {
   text: string;
-  /** The shell forks a copy of itself first; otherwise it starts the program directly, which is a quarter cheaper. */
-  forks: boolean;
 }
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -35,26 +33,24 @@ const RESERVED = new Set([
 
 export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** The command as one line of shell code, all streams connected. Throws when a word cannot be passed to any program. */
+/** The command as one line of shell code, all streams connected; or why no shell could start it. */
 export function commandText(
   command: Command,
   program: Program,
   streams: { stdout: string; stderr: string },
-): CommandText {
+): CommandText | { problem: string } {
   const [assignments, foreign] = splitEnv(command.env);
+  if (foreign.length > 0 && program.path.includes('='))
+    return {
+      problem: 'its path holds "=", which goes together only with environment names that are identifiers',
+    };
   const words = [program.path, ...command.argv.slice(1)];
   if (foreign.length > 0) words.unshift('/usr/bin/env', ...foreign);
-  const run = `${words.map(quote).join(' ')} <${quote(command.stdin)} >${streams.stdout} 2>${streams.stderr}`;
+  const run = `${words.map(quote).join(' ')} <${quote(command.stdin)} >${quote(streams.stdout)} 2>${quote(streams.stderr)}`;
   const text = program.needsFork ? `(export ${assignments};exec ${run})` : `${assignments} ${run}`;
   if (text.includes('\0'))
-    throw new Error(
-      'A word of the command or its environment holds a NUL character, which no program can be given.',
-    );
-  if (foreign.length > 0 && program.path.includes('='))
-    throw new Error(
-      `The path "${program.path}" holds "=", and the environment has names that are no identifiers: env cannot start it.`,
-    );
-  return { text, forks: program.needsFork };
+    return { problem: 'its words or its environment hold a NUL character, which no program can be given' };
+  return { text };
 }
 
 /** What a shell can set itself, as text, and what only `env` can. */
@@ -72,6 +68,7 @@ function splitEnv(env: Command['env']): [assignments: string, foreign: string[]]
 export interface Program {
   path: string;
   /**
+   * The shell forks a copy of itself first; otherwise it starts the program directly, which is a quarter cheaper.
    * A program started without a fork shares its stderr with the shell at the moment when the shell names the signal that
    * killed it. That is told apart from the program's own words except when the program is a shell script, which says the same of
    * its own children: so scripts and shells get the fork.

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { pause } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { Capture } from './capture.ts';
-import { type Command, commandText, Programs, quote } from './command-text.ts';
+import { type Command, commandText, type Program, Programs, quote } from './command-text.ts';
 import { type Exit, isSignal, signalName, startProblem } from './exit.ts';
 import { Helper, type Reply } from './helper.ts';
 import type { Isolation } from './isolation.ts';
@@ -91,17 +91,14 @@ export class Launcher {
     this.#group?.limit(memoryBytes);
     const killsBefore = memoryBytes === null ? 0 : (this.#group?.kills() ?? 0);
     const program = this.#programs.find(command.argv[0] ?? '', command.env['PATH'] ?? '', command.directory);
-    if (program === undefined)
-      return { ...NOTHING_USED, exit: { kind: 'start', message: notInPath(command) }, wasOutOfMemory: false };
-    const { text, forks } = commandText(command, program, {
-      stdout: quote(helper.stdout.path),
-      stderr: quote(helper.stderr.path),
-    });
+    if (program === undefined) return notStarted(command, notInPath(command));
+    const line = commandText(command, program, { stdout: helper.stdout.path, stderr: helper.stderr.path });
+    if ('problem' in line) return notStarted(command, line.problem);
     const { stderr } = this.#capture(helper, launch);
     const meter = new UsageMeter({ helper, group: this.#group });
     const running: Running = { launch, helper, meter, over: undefined, ladder: undefined };
-    const reply = await this.#runToEnd(running, this.#enter(launch) + text);
-    const exit = await this.#exitOf(reply, { helper, program: program.path, forks, stderr });
+    const reply = await this.#runToEnd(running, this.#enter(launch) + line.text);
+    const exit = await this.#exitOf(reply, { helper, program, stderr });
     const wasOutOfMemory =
       memoryBytes !== null && exit.kind !== 'start' && (this.#group?.kills() ?? 0) > killsBefore;
     const used = meter.finish();
@@ -191,19 +188,19 @@ export class Launcher {
 
   async #exitOf(
     reply: Reply | undefined,
-    ran: { helper: Helper; program: string; forks: boolean; stderr: Capture },
+    ran: { helper: Helper; program: Program; stderr: Capture },
   ): Promise<Exit> {
     if (reply === undefined) return { kind: 'killed' };
     const { status } = reply;
     if (status < 126) return { kind: 'code', code: status };
-    const problem = startProblem(status, ran.stderr.tail, ran.program);
+    const problem = startProblem(status, ran.stderr.tail, ran.program.path);
     if (problem !== undefined) {
       this.#programs.forget();
-      return { kind: 'start', message: `The command "${ran.program}" could not be started: ${problem}.` };
+      return { kind: 'start', message: notStartedMessage(ran.program.path, problem) };
     }
     if (status <= 128) return { kind: 'code', code: status };
     const name = await signalInWords(ran.helper, status - 128);
-    const said = ran.forks ? reply.said : ran.stderr.tail;
+    const said = ran.program.needsFork ? reply.said : ran.stderr.tail;
     return isSignal(status, name, said)
       ? { kind: 'signal', signal: signalName(status - 128) }
       : { kind: 'code', code: status };
@@ -224,10 +221,18 @@ export class Launcher {
   }
 }
 
-const NOTHING_USED: Used = { cpuMs: null, maxRssBytes: null };
+const notStarted = ({ argv }: Command, problem: string): Launched => ({
+  exit: { kind: 'start', message: notStartedMessage(argv[0] ?? '', problem) },
+  wasOutOfMemory: false,
+  cpuMs: null,
+  maxRssBytes: null,
+});
 
-const notInPath = ({ argv, env }: Command): string =>
-  `The command "${argv[0] ?? ''}" could not be started: there is no such program in the PATH of this machine (${env['PATH'] ?? ''}).`;
+const notStartedMessage = (program: string, problem: string): string =>
+  `The command "${program}" could not be started: ${problem}.`;
+
+const notInPath = ({ env }: Command): string =>
+  `there is no such program in the PATH of this machine (${env['PATH'] ?? ''})`;
 
 function createGroup({ isolation, directory }: LauncherOptions): MemoryGroup | undefined {
   if (isolation.memoryGroups === undefined) return undefined;

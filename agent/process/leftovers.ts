@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeMemoryGroup } from './memory-group.ts';
 import { killTree, markedTree, markerOf } from './tree.ts';
@@ -12,7 +12,9 @@ export const MEMORY_GROUP_FILE = 'memory-group';
  * when no slot below it is in use. Resolves to how many slot directories there were; rejects when something cannot be removed.
  */
 export async function cleanLeftovers(directory: string): Promise<number> {
-  await killTree(markedTree(markerOf(directory)));
+  // Slots know themselves by their real path.
+  const real = await realpath(directory).catch(() => directory);
+  await killTree(markedTree(markerOf(real)));
   const slots = await readdir(directory).catch(() => []);
   for (const slot of slots) {
     const group = await readFile(join(directory, slot, MEMORY_GROUP_FILE), 'utf8').catch(() => undefined);

@@ -28,7 +28,7 @@ export interface Order {
   sizes: number[];
 }
 
-/** However little is known, so many tasks a slot may be outstanding: one runs, one is at hand. */
+/** However long tasks are, so many a slot may be outstanding, and a unit a slot: one runs, one is at hand. */
 const TASKS_A_SLOT = 2;
 /** So many units a slot are outstanding while a job's units still grow. */
 const UNITS_A_SLOT = 2;
@@ -50,6 +50,8 @@ interface EligiblePool {
 interface PlanningPool {
   plan: PlanPool;
   tasks: number;
+  units: number;
+  units: number;
   workMs: number;
 }
 
@@ -61,6 +63,7 @@ export function planDispatch(input: PlanInput): Order[] {
   const pools = input.pools.map((plan) => ({
     plan,
     tasks: plan.load.outstandingTasks,
+    units: plan.load.outstandingUnits,
     workMs: plan.load.outstandingMs,
   }));
   const owners = new Map<string, number>();
@@ -156,11 +159,12 @@ function choosePool(input: PlanInput, { pools }: Waiting): PlanningPool | undefi
 }
 
 /** How much more work the pool may be given, in ms of one slot; 0: none. A pool without a live agent gets nothing ahead of time. */
-function roomOf({ lookaheadMs }: PlanInput, { plan: { load }, tasks, workMs }: PlanningPool): number {
+function roomOf({ lookaheadMs }: PlanInput, { plan: { load }, tasks, units, workMs }: PlanningPool): number {
   if (lookaheadMs === null) return Number.POSITIVE_INFINITY;
   if (load.slots === 0) return 0;
   const room = lookaheadMs * load.slots - workMs;
-  return room <= 0 && tasks < TASKS_A_SLOT * load.slots ? 1 : Math.max(0, room);
+  const isShort = tasks < TASKS_A_SLOT * load.slots || units < load.slots;
+  return room <= 0 && isShort ? 1 : Math.max(0, room);
 }
 
 /** Takes one unit of the job into the pool's books and returns its size. */
@@ -173,6 +177,7 @@ function planUnit(input: PlanInput, job: Waiting, pool: PlanningPool): number {
   const size = Math.max(1, Math.min(unitSize(input, job.candidate), inRoom, fairPart, job.left));
   job.left -= size;
   pool.tasks += size;
+  pool.units += 1;
   pool.workMs += size * lengthMs;
   return size;
 }

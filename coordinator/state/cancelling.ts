@@ -2,11 +2,11 @@ import { isOverdue, mayCancel, needsRevoke } from '../core/cancel.ts';
 import { endAttempt } from './attempts.ts';
 import { logEvent } from './events.ts';
 import { type JobRow, stateNumber, touchJob } from './job-rows.ts';
-import { revokeTask } from './revokes.ts';
+import { revokeTask, revokeUnit } from './revokes.ts';
 import type { TaskState } from '../../shared/task-state.ts';
-import type { Work } from './session.ts';
+import type { Session, Work } from './session.ts';
 import { moveTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
-import { tasksOfUnit, unitByUid } from './unit-rows.ts';
+import { tasksOfUnit, unitByUid, type UnitRecord } from './unit-rows.ts';
 
 const CHUNK = 10_000;
 
@@ -16,7 +16,7 @@ export function cancelOpen(w: Work, job: JobRow, reason: string): number {
   touchJob(w.s, job);
   let cancelled = cancelRest(w, job);
   for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason });
-  for (const task of dispatchedTasks(w, job)) cancelled += cancelTask(w, job, task, reason);
+  for (const unit of openUnits(w.s, job)) cancelled += cancelUnit(w, job, unit, reason);
   if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
   return cancelled;
 }
@@ -43,7 +43,9 @@ export function cancelBlocked(w: Work, job: JobRow, reason: string): number {
 export function cancelUnstarted(w: Work, job: JobRow, reason: string): number {
   let cancelled = cancelRest(w, job);
   for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason, only: isUnstarted });
-  for (const task of dispatchedTasks(w, job)) if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+  for (const unit of openUnits(w.s, job)) {
+    for (const task of openTasks(w.s, job, unit)) if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+  }
   if (cancelled > 0) {
     job.cancelReason ??= reason;
     logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
@@ -55,15 +57,25 @@ const isUnstarted = (task: TaskRow): boolean => isOverdue({ state: task.state, e
 
 export function cancelTask(w: Work, job: JobRow, task: TaskRow, reason: string): number {
   if (!mayCancel(task.state)) return 0;
-  if (needsRevoke(task.state) && task.unit !== null) {
-    endAttempt(w.s, job, task, { result: 'cancelled', reason, at: w.now });
-    revokeTask(w, unitByUid(w.s, task.unit), task.idx);
-  }
+  if (needsRevoke(task.state) && task.unit !== null) revokeTask(w, unitByUid(w.s, task.unit), task.idx);
+  endCancelled(w, job, task, reason);
+  return 1;
+}
+
+/** Everything of the unit that is open, under one revoke. */
+function cancelUnit(w: Work, job: JobRow, unit: UnitRecord, reason: string): number {
+  const tasks = openTasks(w.s, job, unit);
+  revokeUnit(w, unit);
+  for (const task of tasks) endCancelled(w, job, task, reason);
+  return tasks.length;
+}
+
+function endCancelled(w: Work, job: JobRow, task: TaskRow, reason: string): void {
+  if (needsRevoke(task.state)) endAttempt(w.s, job, task, { result: 'cancelled', reason, at: w.now });
   task.run = null;
   task.reason = reason;
   task.endedAt = w.now;
   moveTask(w, job, task, 'cancelled');
-  return 1;
 }
 
 /** All tasks without a row at once, at the cost of one. */
@@ -106,13 +118,13 @@ function cancelListed(w: Work, job: JobRow, state: TaskState, { reason, only = (
   }
 }
 
-/** Tasks that are dispatched or running: found by their units. */
-function* dispatchedTasks({ s }: Work, job: JobRow): Generator<TaskRow> {
-  const units = s.sql('SELECT uid FROM units WHERE job = ? AND open > 0').all(job.seq) as { uid: number }[];
-  for (const { uid } of units) {
-    for (const { index } of tasksOfUnit(s, uid)) {
-      const task = taskAt(s, job, index);
-      if (task?.unit === uid && needsRevoke(task.state)) yield task;
-    }
-  }
+/** The job's units that have a task dispatched or running. */
+function openUnits(s: Session, job: JobRow): UnitRecord[] {
+  const rows = s.sql('SELECT uid FROM units WHERE job = ? AND open > 0').all(job.seq) as { uid: number }[];
+  return rows.map(({ uid }) => unitByUid(s, uid)).filter(({ open }) => open > 0);
 }
+
+const openTasks = (s: Session, job: JobRow, { uid }: UnitRecord): TaskRow[] =>
+  tasksOfUnit(s, uid)
+    .map(({ index }) => taskAt(s, job, index))
+    .filter((task) => task?.unit === uid && needsRevoke(task.state)) as TaskRow[];

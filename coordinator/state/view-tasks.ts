@@ -53,7 +53,7 @@ function tasksIn(s: Session, job: JobRow, state: TaskState, page: TaskPage): Tas
     case 'running':
       return tasksWithAgents(s, job, state, page);
     case 'succeeded':
-      return succeededTasks(s, job, page);
+      return tasksInOrder(s, job, state, page);
     case 'failed':
     case 'cancelled':
     case 'lost': {
@@ -73,8 +73,13 @@ function mergeRest(s: Session, job: JobRow, rows: readonly TaskRow[], { after, l
   return [...rows, ...rest].sort((a, b) => a.idx - b.idx).slice(0, limit);
 }
 
+/** More than these with agents: reading rows in order comes upon them soon. */
+const MANY = 10_000;
+
 /** By their units; and, as running, what is terminal but not exported. */
-function tasksWithAgents(s: Session, job: JobRow, state: 'dispatched' | 'running', { after, limit }: TaskPage): TaskRow[] {
+function tasksWithAgents(s: Session, job: JobRow, state: 'dispatched' | 'running', page: TaskPage): TaskRow[] {
+  const { after, limit } = page;
+  if (job.counts[state] > MANY) return tasksInOrder(s, job, state, page);
   const units = s.sql('SELECT uid FROM units WHERE job = ? AND open > 0').all(job.seq) as { uid: number }[];
   const indices = new Set(units.flatMap(({ uid }) => tasksOfUnit(s, uid).map(({ index }) => index)));
   if (state === 'running') {
@@ -90,10 +95,10 @@ function tasksWithAgents(s: Session, job: JobRow, state: 'dispatched' | 'running
   return found;
 }
 
-function succeededTasks(s: Session, job: JobRow, { after, limit }: TaskPage): TaskRow[] {
+function tasksInOrder(s: Session, job: JobRow, state: TaskState, { after, limit }: TaskPage): TaskRow[] {
   const rows = s
-    .sql('SELECT idx FROM tasks WHERE job = ? AND idx > ? AND state = ? AND verdict <= ? ORDER BY idx LIMIT ?')
-    .all(job.seq, after, stateNumber('succeeded'), s.exportedUpTo, limit);
+    .sql('SELECT idx FROM tasks WHERE job = ? AND idx > ? AND state = ? AND coalesce(verdict, 0) <= ? ORDER BY idx LIMIT ?')
+    .all(job.seq, after, stateNumber(state), s.exportedUpTo, limit);
   return rows.flatMap(({ idx }) => taskAt(s, job, idx as number) ?? []);
 }
 

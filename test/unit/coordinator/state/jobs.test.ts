@@ -191,6 +191,15 @@ describe('cancel', () => {
     assert.equal(rig.state.cancelOverdue(rig.now + 200), 0);
   });
 
+  test('a task cancelled in its backoff stays so when the backoff is over', () => {
+    using rig = new Rig();
+    const job = rig.count(1, { retry: retryOf(1, 1) });
+    rig.agent('a').fails(rig.unit(job));
+    rig.state.cancel(job, null, 'asked', rig.now);
+    assert.deepEqual(rig.state.endBackoffs(rig.now + 10_000), { ended: 0, nextAt: null });
+    assert.equal(rig.shown(job), 'cancelled');
+  });
+
   test('a run that its agent stopped by itself is a loss, not a failure', () => {
     using rig = new Rig();
     const job = rig.count(1, { retry: retryOf(0, 1) });
