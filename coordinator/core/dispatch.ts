@@ -51,7 +51,6 @@ interface PlanningPool {
   plan: PlanPool;
   tasks: number;
   units: number;
-  units: number;
   workMs: number;
 }
 

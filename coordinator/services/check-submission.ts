@@ -22,7 +22,8 @@ export function checkSubmission(submission: Submission, context: Pick<Context, '
   checkItems(spec, items?.length);
   checkRetry(spec);
   for (const dependency of spec.depends) checkDependency(spec, dependency, context);
-  for (const { job } of spec.upstreamInputs) {
+  // A retry takes the inputs of the job it repeats, whose dependencies have held.
+  for (const { job } of spec.retryOf === undefined ? spec.upstreamInputs : []) {
     if (!spec.depends.some((dependency) => dependency.job === job)) {
       invalid(`Inputs come from job ${job}, which is not among the job's dependencies. Add it to depends.`);
     }

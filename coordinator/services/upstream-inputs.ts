@@ -38,22 +38,41 @@ export class UpstreamInputs {
   }
 
   #ofTask(input: UpstreamInput, index: number): FileInput[] {
-    return this.#state
-      .taskOutputs(input.job as JobId, index)
-      .flatMap((output) => asInput(input, output, output.path));
+    for (const job of this.#withRetries(input.job as JobId)) {
+      const outputs = this.#state.taskOutputs(job, index);
+      if (outputs.length > 0) return outputs.flatMap((output) => asInput(input, output, output.path));
+    }
+    return [];
   }
 
+  /** A task that only succeeded in a retry has its outputs there. */
   #ofEveryTask(input: UpstreamInput): FileInput[] {
-    const found: FileInput[] = [];
-    for (let after: string | undefined, page; ; after = page.next) {
-      page = this.#state.outputs(input.job as JobId, {
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const output of page.outputs)
-        found.push(...asInput(input, output, `${output.index}/${output.path}`));
-      if (page.next === undefined) return found;
+    const found = new Map<number, FileInput[]>();
+    for (const job of this.#withRetries(input.job as JobId)) {
+      const here = Map.groupBy(this.#outputsOf(job), ({ index }) => index);
+      for (const [index, outputs] of here) {
+        if (found.has(index)) continue;
+        found.set(
+          index,
+          outputs.flatMap((output) => asInput(input, output, `${index}/${output.path}`)),
+        );
+      }
     }
+    return [...found.values()].flat();
+  }
+
+  *#outputsOf(job: JobId): Generator<Output & { index: number }> {
+    for (let after: string | undefined, page; ; after = page.next) {
+      page = this.#state.outputs(job, { limit: 1000, ...(after === undefined ? {} : { after }) });
+      yield* page.outputs;
+      if (page.next === undefined) return;
+    }
+  }
+
+  /** The job and, behind it, every retry of it and of its retries. */
+  #withRetries(job: JobId): JobId[] {
+    const retries = this.#state.job(job)?.retriedBy ?? [];
+    return [job, ...retries.flatMap((retry) => this.#withRetries(retry as JobId))];
   }
 }
 

@@ -57,19 +57,40 @@ export function insertAttempt(s: Session, job: JobRow, index: number, row: Attem
     `INSERT OR REPLACE INTO attempts(job, idx, epoch, n, unit, pool, agent, run, result, reason, dispatched_at, started_at, ended_at, outcome)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ).run(
-    job.seq, index, row.epoch, row.n, row.unit, row.pool, row.agent, row.run, row.result, row.reason,
-    row.dispatchedAt, row.startedAt, row.endedAt, row.outcome === null ? null : JSON.stringify(row.outcome),
+    job.seq,
+    index,
+    row.epoch,
+    row.n,
+    row.unit,
+    row.pool,
+    row.agent,
+    row.run,
+    row.result,
+    row.reason,
+    row.dispatchedAt,
+    row.startedAt,
+    row.endedAt,
+    row.outcome === null ? null : JSON.stringify(row.outcome),
   );
 }
 
-export function attemptAt(s: Session, job: JobRow, index: number, { epoch, n }: { epoch: number; n: number }): AttemptRow | undefined {
-  const row = s.sql('SELECT * FROM attempts WHERE job = ? AND idx = ? AND epoch = ? AND n = ?').get(job.seq, index, epoch, n);
+export function attemptAt(
+  s: Session,
+  job: JobRow,
+  index: number,
+  { epoch, n }: { epoch: number; n: number },
+): AttemptRow | undefined {
+  const row = s
+    .sql('SELECT * FROM attempts WHERE job = ? AND idx = ? AND epoch = ? AND n = ?')
+    .get(job.seq, index, epoch, n);
   return row === undefined ? undefined : fromRow(row as unknown as Row);
 }
 
 /** Oldest first. */
 export function attemptsOf(s: Session, job: JobRow, index: number): AttemptRow[] {
-  const rows = s.sql('SELECT * FROM attempts WHERE job = ? AND idx = ? ORDER BY epoch, n').all(job.seq, index);
+  const rows = s
+    .sql('SELECT * FROM attempts WHERE job = ? AND idx = ? ORDER BY epoch, n')
+    .all(job.seq, index);
   return (rows as unknown as Row[]).map(fromRow);
 }
 

@@ -33,10 +33,13 @@ export interface PoolAgents {
   shapes: AgentShape[];
 }
 
-const COLUMNS = 'id, agent, boot, pool, ended, draining, seq, beat, running, rejected, hello, segments, segments_beyond';
+const COLUMNS =
+  'id, agent, boot, pool, ended, draining, seq, beat, running, rejected, hello, segments, segments_beyond';
 
 export function findBoot(s: Session, agent: string, boot: string): BootRow | undefined {
-  return s.sql(`SELECT ${COLUMNS} FROM boots WHERE agent = ? AND boot = ?`).get(agent, boot) as BootRow | undefined;
+  return s.sql(`SELECT ${COLUMNS} FROM boots WHERE agent = ? AND boot = ?`).get(agent, boot) as
+    | BootRow
+    | undefined;
 }
 
 /** The boot of a batch, which is heard now; known, revived or new. */
@@ -44,7 +47,12 @@ export function hearBoot(w: Work, batch: EventBatch): BootRow {
   const { s } = w;
   const known = findBoot(s, batch.agent, batch.boot);
   if (known === undefined) return beginBoot(w, batch);
-  if (known.ended !== null && known.ended !== 'goodbye' && batch.seq > known.seq && !hasOtherLiveBoot(s, known)) {
+  if (
+    known.ended !== null &&
+    known.ended !== 'goodbye' &&
+    batch.seq > known.seq &&
+    !hasOtherLiveBoot(s, known)
+  ) {
     s.sql('UPDATE boots SET ended = NULL WHERE id = ?').run(known.id);
     known.ended = null;
     agentsChanged(w, known.pool);
@@ -62,16 +70,24 @@ export function saveBoot(s: Session, boot: BootRow, heardAt: number | null): voi
 }
 
 /** Ends the boot and all its claims. */
-export function endBoot(w: Work, boot: Pick<BootRow, 'id' | 'pool'>, why: NonNullable<BootRow['ended']>): void {
+export function endBoot(
+  w: Work,
+  boot: Pick<BootRow, 'id' | 'pool'>,
+  why: NonNullable<BootRow['ended']>,
+): void {
   const { s } = w;
   s.sql('UPDATE boots SET ended = ? WHERE id = ?').run(why, boot.id);
-  const claimed = s.sql('SELECT unit FROM claims WHERE boot = ? AND live = 1').all(boot.id) as { unit: number }[];
+  const claimed = s.sql('SELECT unit FROM claims WHERE boot = ? AND live = 1').all(boot.id) as {
+    unit: number;
+  }[];
   for (const { unit } of claimed) endClaim(s, unit, boot.id);
   agentsChanged(w, boot.pool);
 }
 
 export function endClaim(s: Session, uid: number, boot: number): void {
-  const { changes } = s.sql('UPDATE claims SET live = 0 WHERE unit = ? AND boot = ? AND live = 1').run(uid, boot);
+  const { changes } = s
+    .sql('UPDATE claims SET live = 0 WHERE unit = ? AND boot = ? AND live = 1')
+    .run(uid, boot);
   if (changes === 0) return;
   const unit = unitByUid(s, uid);
   unit.claims -= 1;
@@ -88,14 +104,22 @@ export function agentsOf(s: Session, pool: string): PoolAgents {
   const known = s.poolAgents.get(pool);
   if (known !== undefined) return known;
   const rows = s
-    .sql('SELECT hello FROM boots WHERE pool = ? AND ended IS NULL AND draining = 0 AND drain_asked = 0 AND hello IS NOT NULL')
+    .sql(
+      'SELECT hello FROM boots WHERE pool = ? AND ended IS NULL AND draining = 0 AND drain_asked = 0 AND hello IS NOT NULL',
+    )
     .all(pool) as { hello: string }[];
   const shapes = new Map<string, AgentShape>();
   let slots = 0;
   for (const { hello } of rows) {
     const { arch, capacity, labels } = JSON.parse(hello) as Hello;
     slots += capacity.slots;
-    const shape = { arch, cpus: capacity.cpus, memoryBytes: capacity.memoryBytes, gpus: capacity.gpus, labels };
+    const shape = {
+      arch,
+      cpus: capacity.cpus,
+      memoryBytes: capacity.memoryBytes,
+      gpus: capacity.gpus,
+      labels,
+    };
     shapes.set(JSON.stringify(shape), shape);
   }
   const agents = { liveAgents: rows.length, slots, shapes: [...shapes.values()] };
@@ -109,7 +133,9 @@ export function agentsOf(s: Session, pool: string): PoolAgents {
  */
 function beginBoot(w: Work, { agent, boot, pool }: EventBatch): BootRow {
   const { s, now } = w;
-  const others = s.sql('SELECT id, boot, pool, ended FROM boots WHERE agent = ? AND ended IS NULL').all(agent) as unknown as BootRow[];
+  const others = s
+    .sql('SELECT id, boot, pool, ended FROM boots WHERE agent = ? AND ended IS NULL')
+    .all(agent) as unknown as BootRow[];
   const overtaken = others.some((other) => other.boot > boot);
   s.sql(
     `INSERT INTO boots(agent, boot, pool, ended, draining, drain_asked, seq, beat, heard_at, running, rejected, segments, segments_beyond)

@@ -15,9 +15,11 @@ export function cancelOpen(w: Work, job: JobRow, reason: string): number {
   job.cancelReason ??= reason;
   touchJob(w.s, job);
   let cancelled = cancelRest(w, job);
-  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason });
+  for (const state of ['blocked', 'ready', 'backoff'] as const)
+    cancelled += cancelListed(w, job, state, { reason });
   for (const unit of openUnits(w.s, job)) cancelled += cancelUnit(w, job, unit, reason);
-  if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
+  if (cancelled > 0)
+    logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
   return cancelled;
 }
 
@@ -28,7 +30,8 @@ export function cancelNamed(w: Work, job: JobRow, indices: readonly number[], re
     const task = taskAt(w.s, job, index);
     if (task !== undefined) cancelled += cancelTask(w, job, task, reason);
   }
-  if (cancelled > 0) logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
+  if (cancelled > 0)
+    logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
   return cancelled;
 }
 
@@ -42,9 +45,11 @@ export function cancelBlocked(w: Work, job: JobRow, reason: string): number {
 /** `timeout.queue`: ends as cancelled whatever has not started once. */
 export function cancelUnstarted(w: Work, job: JobRow, reason: string): number {
   let cancelled = cancelRest(w, job);
-  for (const state of ['blocked', 'ready', 'backoff'] as const) cancelled += cancelListed(w, job, state, { reason, only: isUnstarted });
+  for (const state of ['blocked', 'ready', 'backoff'] as const)
+    cancelled += cancelListed(w, job, state, { reason, only: isUnstarted });
   for (const unit of openUnits(w.s, job)) {
-    for (const task of openTasks(w.s, job, unit)) if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
+    for (const task of openTasks(w.s, job, unit))
+      if (isUnstarted(task)) cancelled += cancelTask(w, job, task, reason);
   }
   if (cancelled > 0) {
     job.cancelReason ??= reason;
@@ -53,7 +58,8 @@ export function cancelUnstarted(w: Work, job: JobRow, reason: string): number {
   return cancelled;
 }
 
-const isUnstarted = (task: TaskRow): boolean => isOverdue({ state: task.state, everStarted: task.startedAt !== null });
+const isUnstarted = (task: TaskRow): boolean =>
+  isOverdue({ state: task.state, everStarted: task.startedAt !== null });
 
 export function cancelTask(w: Work, job: JobRow, task: TaskRow, reason: string): number {
   if (!mayCancel(task.state)) return 0;

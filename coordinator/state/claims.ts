@@ -21,7 +21,9 @@ export function applyHeartbeat(s: Session, boot: BootRow, units: readonly UnitId
   }
   if (place <= boot.beat) return;
   boot.beat = place;
-  const before = s.sql('SELECT unit FROM claims WHERE boot = ? AND live = 1 AND place < ?').all(boot.id, place) as { unit: number }[];
+  const before = s
+    .sql('SELECT unit FROM claims WHERE boot = ? AND live = 1 AND place < ?')
+    .all(boot.id, place) as { unit: number }[];
   for (const { unit } of before) if (!held.has(unit)) endClaim(s, unit, boot.id);
 }
 
@@ -31,18 +33,20 @@ export function applyBegun(s: Session, boot: BootRow, unit: UnitRecord, place: n
 }
 
 /** Writes down who ever held the unit, and whether it does now. */
-function claim(s: Session, boot: BootRow, unit: UnitRecord, { place, live }: { place: number; live: boolean }): void {
+function claim(
+  s: Session,
+  boot: BootRow,
+  unit: UnitRecord,
+  { place, live }: { place: number; live: boolean },
+): void {
   const before = s.sql('SELECT live, place FROM claims WHERE unit = ? AND boot = ?').get(unit.uid, boot.id) as
     | { live: number; place: number }
     | undefined;
   if (before !== undefined && before.place >= place) return;
   const lives = live || before?.live === 1;
-  s.sql('INSERT INTO claims(unit, boot, live, place) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET live = excluded.live, place = excluded.place').run(
-    unit.uid,
-    boot.id,
-    lives ? 1 : 0,
-    place,
-  );
+  s.sql(
+    'INSERT INTO claims(unit, boot, live, place) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET live = excluded.live, place = excluded.place',
+  ).run(unit.uid, boot.id, lives ? 1 : 0, place);
   if (lives && before?.live !== 1) unit.claims += 1;
   hearOfUnit(s, unit);
   touchUnit(unit);
@@ -53,8 +57,7 @@ export function hearOfUnit(s: Session, unit: UnitRecord): void {
   if (unit.heard) return;
   unit.heard = true;
   touchUnit(unit);
-  s.sql('INSERT INTO pools(name, heard_sent_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET heard_sent_at = max(heard_sent_at, excluded.heard_sent_at)').run(
-    unit.pool,
-    unit.sentAt ?? unit.createdAt,
-  );
+  s.sql(
+    'INSERT INTO pools(name, heard_sent_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET heard_sent_at = max(heard_sent_at, excluded.heard_sent_at)',
+  ).run(unit.pool, unit.sentAt ?? unit.createdAt);
 }

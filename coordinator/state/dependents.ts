@@ -10,8 +10,14 @@ const REASON = 'dependency';
 const CHUNK = 10_000;
 
 /** Final states of `upstream` are shown now: what waits for them becomes ready or is cancelled (R11). */
-export function afterExport(w: Work, upstream: JobRow, exported: { indices: readonly number[]; over: boolean }): void {
-  const rows = w.s.sql('SELECT job FROM dependencies WHERE upstream = ?').all(upstream.seq) as { job: number }[];
+export function afterExport(
+  w: Work,
+  upstream: JobRow,
+  exported: { indices: readonly number[]; over: boolean },
+): void {
+  const rows = w.s.sql('SELECT job FROM dependencies WHERE upstream = ?').all(upstream.seq) as {
+    job: number;
+  }[];
   for (const { job: seq } of rows) {
     const job = jobBySeq(w.s, seq);
     if (job.acknowledgedAt === null || job.counts.blocked === 0) continue;
@@ -28,7 +34,11 @@ export function settle(w: Work, job: JobRow): void {
   const whole = allOf(statesByJob(w.s, job));
   if (whole === 'broken') {
     const cancelled = cancelBlocked(w, job, REASON);
-    logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: what they depend on did not succeed` });
+    logEvent(w.s, job, {
+      at: w.now,
+      type: 'cancelled',
+      text: `${cancelled} tasks are cancelled: what they depend on did not succeed`,
+    });
   }
   if (whole !== 'holds') return;
   const byTasks = specOf(w.s, job).depends.filter(({ by }) => by === 'tasks');
@@ -36,7 +46,11 @@ export function settle(w: Work, job: JobRow): void {
     releaseBlocked(w, job);
     return;
   }
-  settleRows(w, job, byTasks.map(({ job: id }) => id));
+  settleRows(
+    w,
+    job,
+    byTasks.map(({ job: id }) => id),
+  );
   if (byTasks.every(({ job: id }) => isOver(w.s, id))) settleRest(w, job);
 }
 

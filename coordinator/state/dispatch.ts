@@ -15,26 +15,33 @@ export const dispatchState = (s: Session): DispatchState => ({
   endBackoffs: (now) => s.transaction(() => endBackoffs({ s, now, applied: nothingApplied() })),
   candidates: (limit) => findCandidates(s, limit),
   load: (pool, unknownMs) => loadOf(s, pool, unknownMs),
-  createUnits: (order) => s.transaction(() => createUnits({ s, now: order.now, applied: nothingApplied() }, order)),
+  createUnits: (order) =>
+    s.transaction(() => createUnits({ s, now: order.now, applied: nothingApplied() }, order)),
   unsentUnits: (pool, limit) => unsentUnits(s, pool, limit),
   markSent: (units, now) => s.transaction(() => markSent(s, units, now)),
 });
 
 function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
-  const over = w.s.sql('SELECT job, idx FROM task_lists WHERE at IS NOT NULL AND at <= ? ORDER BY at').all(w.now) as { job: number; idx: number }[];
+  const over = w.s
+    .sql('SELECT job, idx FROM task_lists WHERE at IS NOT NULL AND at <= ? ORDER BY at')
+    .all(w.now) as { job: number; idx: number }[];
   for (const { job: seq, idx } of over) {
     const job = jobBySeq(w.s, seq);
     const task = taskAt(w.s, job, idx);
     if (task === undefined) continue;
     moveTask(w, job, task, 'ready');
   }
-  const next = w.s.sql('SELECT min(at) AS at FROM task_lists WHERE at IS NOT NULL').get() as { at: number | null };
+  const next = w.s.sql('SELECT min(at) AS at FROM task_lists WHERE at IS NOT NULL').get() as {
+    at: number | null;
+  };
   return { ended: over.length, nextAt: next.at };
 }
 
 function findCandidates(s: Session, limit: number): JobCandidate[] {
   const rows = s
-    .sql('SELECT seq FROM jobs WHERE ready > 0 AND held = 0 AND acknowledged_at IS NOT NULL ORDER BY priority DESC, seq LIMIT ?')
+    .sql(
+      'SELECT seq FROM jobs WHERE ready > 0 AND held = 0 AND acknowledged_at IS NOT NULL ORDER BY priority DESC, seq LIMIT ?',
+    )
     .all(limit) as { seq: number }[];
   return rows.map(({ seq }) => {
     const job = jobBySeq(s, seq);
@@ -54,7 +61,11 @@ function findCandidates(s: Session, limit: number): JobCandidate[] {
 
 function loadOf(s: Session, pool: string, unknownMs: number): PoolLoad {
   const load = { pool, outstandingTasks: 0, outstandingUnits: 0, outstandingMs: 0, ...agentsOf(s, pool) };
-  for (const row of s.sql('SELECT job, tasks, units FROM loads WHERE pool = ?').all(pool) as { job: number; tasks: number; units: number }[]) {
+  for (const row of s.sql('SELECT job, tasks, units FROM loads WHERE pool = ?').all(pool) as {
+    job: number;
+    tasks: number;
+    units: number;
+  }[]) {
     const { runMs, samples } = jobBySeq(s, row.job);
     load.outstandingTasks += row.tasks;
     load.outstandingUnits += row.units;
@@ -67,7 +78,10 @@ function createUnits(w: Work, order: Order): UnitRow[] {
   const job = neededJob(w.s, order.job);
   if (job.held) return [];
   const { retry, maxParallel } = specOf(w.s, job);
-  const room = maxParallel === null ? Number.POSITIVE_INFINITY : maxParallel - job.counts.dispatched - job.counts.running;
+  const room =
+    maxParallel === null
+      ? Number.POSITIVE_INFINITY
+      : maxParallel - job.counts.dispatched - job.counts.running;
   const total = order.sizes.reduce((sum, size) => sum + size, 0);
   const tasks = pickReady(w.s, job, Math.min(total, room));
   const units: UnitRow[] = [];
@@ -100,7 +114,12 @@ function pickRest(s: Session, job: JobRow, count: number): TaskRow[] {
   return picked;
 }
 
-function createUnit(w: Work, job: JobRow, tasks: readonly TaskRow[], order: Order & { markFirst: boolean }): UnitRow {
+function createUnit(
+  w: Work,
+  job: JobRow,
+  tasks: readonly TaskRow[],
+  order: Order & { markFirst: boolean },
+): UnitRow {
   const { s } = w;
   const unit = newUnitId(s.epoch);
   const numbers = tasks.flatMap(({ idx, n }) => [idx, n + 1]);
@@ -109,7 +128,17 @@ function createUnit(w: Work, job: JobRow, tasks: readonly TaskRow[], order: Orde
       `INSERT INTO units(id, pool, job, tasks, size, open, created_at, not_after, mark_first, sent_at, void, heard, claims, returned)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, 0)`,
     )
-    .run(unit, order.pool, job.seq, JSON.stringify(numbers), tasks.length, tasks.length, order.now, order.notAfter, order.markFirst ? 1 : 0);
+    .run(
+      unit,
+      order.pool,
+      job.seq,
+      JSON.stringify(numbers),
+      tasks.length,
+      tasks.length,
+      order.now,
+      order.notAfter,
+      order.markFirst ? 1 : 0,
+    );
   const uid = Number(lastInsertRowid);
   for (const task of tasks) {
     task.n += 1;
@@ -121,7 +150,11 @@ function createUnit(w: Work, job: JobRow, tasks: readonly TaskRow[], order: Orde
   }
   changeLoad(s, { pool: order.pool, job: job.seq }, tasks.length, 1);
   touchJob(s, job);
-  logEvent(s, job, { at: order.now, type: 'dispatched', text: `unit ${unit} with ${describeTasks(tasks)} goes to pool ${order.pool}` });
+  logEvent(s, job, {
+    at: order.now,
+    type: 'dispatched',
+    text: `unit ${unit} with ${describeTasks(tasks)} goes to pool ${order.pool}`,
+  });
   return {
     unit,
     pool: order.pool,
@@ -137,7 +170,9 @@ function describeTasks(tasks: readonly TaskRow[]): string {
   const first = tasks[0]?.idx ?? 0;
   const last = tasks.at(-1)?.idx ?? first;
   if (first === last) return `task ${first}`;
-  return last - first + 1 === tasks.length ? `tasks ${first} to ${last}` : `${tasks.length} tasks between ${first} and ${last}`;
+  return last - first + 1 === tasks.length
+    ? `tasks ${first} to ${last}`
+    : `${tasks.length} tasks between ${first} and ${last}`;
 }
 
 function unsentUnits(s: Session, pool: string, limit: number): UnitRow[] {
@@ -186,4 +221,3 @@ function markSent(s: Session, units: readonly UnitId[], now: number): void {
     touchUnit(unit);
   }
 }
-

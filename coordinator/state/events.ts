@@ -17,7 +17,11 @@ export type EventType =
   | 'finished';
 
 /** Writes down what a person would want to know. Nothing for a task that simply succeeds. */
-export function logEvent(s: Session, job: JobRow, event: { at: number; type: EventType; task?: number; text: string }): void {
+export function logEvent(
+  s: Session,
+  job: JobRow,
+  event: { at: number; type: EventType; task?: number; text: string },
+): void {
   job.events += 1;
   touchJob(s, job);
   s.sql('INSERT INTO events(job, seq, at, type, task, text) VALUES (?, ?, ?, ?, ?, ?)').run(
@@ -28,5 +32,6 @@ export function logEvent(s: Session, job: JobRow, event: { at: number; type: Eve
     event.task ?? null,
     event.text,
   );
-  if (job.events > KEPT_EVENTS) s.sql('DELETE FROM events WHERE job = ? AND seq <= ?').run(job.seq, job.events - KEPT_EVENTS);
+  if (job.events > KEPT_EVENTS)
+    s.sql('DELETE FROM events WHERE job = ? AND seq <= ?').run(job.seq, job.events - KEPT_EVENTS);
 }

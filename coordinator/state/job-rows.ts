@@ -1,7 +1,13 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
-import { TASK_STATES, type TaskCounts, type TaskState, TERMINAL_STATES, type TerminalState } from '../../shared/task-state.ts';
+import {
+  TASK_STATES,
+  type TaskCounts,
+  type TaskState,
+  TERMINAL_STATES,
+  type TerminalState,
+} from '../../shared/task-state.ts';
 import type { Session } from './session.ts';
 
 /** A job's row in memory. `pending`: terminal tasks whose verdict is not exported. Whoever changes it calls `touchJob`. */
@@ -56,7 +62,9 @@ export function jobById(s: Session, id: string): JobRow | undefined {
 }
 
 export function jobBySeq(s: Session, seq: number): JobRow {
-  const job = s.jobs.get(seq) ?? keep(s, s.sql(`SELECT ${COLUMNS} FROM jobs WHERE seq = ?`).get(seq) as Columns | undefined);
+  const job =
+    s.jobs.get(seq) ??
+    keep(s, s.sql(`SELECT ${COLUMNS} FROM jobs WHERE seq = ?`).get(seq) as Columns | undefined);
   if (job === undefined) throw new ClobiError('INTERNAL', `There is no job number ${seq}.`);
   return job;
 }
@@ -64,7 +72,8 @@ export function jobBySeq(s: Session, seq: number): JobRow {
 /** The job, which must be there and acknowledged. */
 export function neededJob(s: Session, id: string): JobRow {
   const job = jobById(s, id);
-  if (job === undefined || job.acknowledgedAt === null) throw new ClobiError('NOT_FOUND', `There is no job ${id}.`);
+  if (job === undefined || job.acknowledgedAt === null)
+    throw new ClobiError('NOT_FOUND', `There is no job ${id}.`);
   return job;
 }
 
@@ -92,11 +101,25 @@ export function shownCounts(job: JobRow): TaskCounts {
 export function writeJobs(s: Session): void {
   for (const job of s.dirtyJobs) {
     s.sql(UPDATE).run(
-      job.acknowledgedAt, job.held ? 1 : 0, job.queueDeadline, job.startedAt, job.lastEndAt, job.endedAt, job.cancelReason,
-      job.size, stateNumber(job.restState), job.restFrom, job.restCount, job.restVerdict, job.restEndAt,
+      job.acknowledgedAt,
+      job.held ? 1 : 0,
+      job.queueDeadline,
+      job.startedAt,
+      job.lastEndAt,
+      job.endedAt,
+      job.cancelReason,
+      job.size,
+      stateNumber(job.restState),
+      job.restFrom,
+      job.restCount,
+      job.restVerdict,
+      job.restEndAt,
       ...TASK_STATES.map((state) => job.counts[state]),
       ...TERMINAL_STATES.map((state) => job.pending[state]),
-      job.runMs, job.samples, job.events, job.seq,
+      job.runMs,
+      job.samples,
+      job.events,
+      job.seq,
     );
   }
   s.dirtyJobs.clear();
@@ -143,7 +166,9 @@ function fromColumns(row: Columns): JobRow {
     restVerdict: maybe('rest_verdict'),
     restEndAt: maybe('rest_end_at'),
     counts: Object.fromEntries(TASK_STATES.map((state) => [state, number(state)])) as TaskCounts,
-    pending: Object.fromEntries(TERMINAL_STATES.map((state) => [state, number(`pending_${state}`)])) as JobRow['pending'],
+    pending: Object.fromEntries(
+      TERMINAL_STATES.map((state) => [state, number(`pending_${state}`)]),
+    ) as JobRow['pending'],
     runMs: number('run_ms'),
     samples: number('samples'),
     events: number('events'),

@@ -39,7 +39,8 @@ export const jobState = (s: Session): JobState => {
 function stageJob(s: Session, job: NewJob): { job: JobId; created: boolean; acknowledged: boolean } {
   const { spec } = job;
   const known = jobById(s, job.id) ?? jobByKey(s, spec);
-  if (known !== undefined) return { job: known.id, created: false, acknowledged: known.acknowledgedAt !== null };
+  if (known !== undefined)
+    return { job: known.id, created: false, acknowledged: known.acknowledgedAt !== null };
   insertJob(s, job);
   return { job: job.id, created: true, acknowledged: false };
 }
@@ -57,33 +58,38 @@ export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt
   const size = indices?.length ?? spec.tasks.count;
   const rest = indices === undefined ? { from: 0, count: size } : { from: size, count: 0 };
   const deadline = spec.timeout.queueMs === null ? null : submittedAt + spec.timeout.queueMs;
-  const { lastInsertRowid } = s.sql(INSERT).run(
-    id,
-    spec.name,
-    spec.owner,
-    spec.priority,
-    JSON.stringify(spec.labels),
-    JSON.stringify(spec),
-    specSha256,
-    spec.idempotencyKey ?? null,
-    spec.retryOf?.job ?? null,
-    submittedAt,
-    spec.hold ? 1 : 0,
-    deadline,
-    size,
-    stateNumber(state),
-    rest.from,
-    rest.count,
-    state === 'blocked' ? size : 0,
-    state === 'ready' ? size : 0,
-  );
+  const { lastInsertRowid } = s
+    .sql(INSERT)
+    .run(
+      id,
+      spec.name,
+      spec.owner,
+      spec.priority,
+      JSON.stringify(spec.labels),
+      JSON.stringify(spec),
+      specSha256,
+      spec.idempotencyKey ?? null,
+      spec.retryOf?.job ?? null,
+      submittedAt,
+      spec.hold ? 1 : 0,
+      deadline,
+      size,
+      stateNumber(state),
+      rest.from,
+      rest.count,
+      state === 'blocked' ? size : 0,
+      state === 'ready' ? size : 0,
+    );
   const seq = Number(lastInsertRowid);
   insertItems(s, seq, items ?? []);
   for (const index of indices ?? []) insertTask(s, seq, index, state);
   for (const { job } of spec.depends) {
     const upstream = jobById(s, job);
     if (upstream === undefined) {
-      throw new ClobiError('INVALID_JOB', `The job depends on ${job}, which does not exist. Submit that job first.`);
+      throw new ClobiError(
+        'INVALID_JOB',
+        `The job depends on ${job}, which does not exist. Submit that job first.`,
+      );
     }
     s.sql('INSERT OR IGNORE INTO dependencies(upstream, job) VALUES (?, ?)').run(upstream.seq, seq);
   }
@@ -112,11 +118,18 @@ function acknowledge(s: Session, id: JobId, now: number): void {
 }
 
 function stagedJobs(s: Session): NewJob[] {
-  const rows = s.sql('SELECT seq, id, spec, spec_sha256, submitted_at FROM jobs WHERE acknowledged_at IS NULL ORDER BY seq').all();
+  const rows = s
+    .sql(
+      'SELECT seq, id, spec, spec_sha256, submitted_at FROM jobs WHERE acknowledged_at IS NULL ORDER BY seq',
+    )
+    .all();
   return rows.map((row) => {
     const spec = JSON.parse(row['spec'] as string) as JobSpec;
-    const chunks = s.sql('SELECT params FROM items WHERE job = ? ORDER BY chunk').all(row['seq'] as number) as { params: string }[];
-    const items = spec.tasks.kind === 'items' ? chunks.flatMap(({ params }) => JSON.parse(params) as TaskParams[]) : null;
+    const chunks = s
+      .sql('SELECT params FROM items WHERE job = ? ORDER BY chunk')
+      .all(row['seq'] as number) as { params: string }[];
+    const items =
+      spec.tasks.kind === 'items' ? chunks.flatMap(({ params }) => JSON.parse(params) as TaskParams[]) : null;
     return {
       id: row['id'] as JobId,
       spec,
@@ -159,7 +172,9 @@ function paramsReader(s: Session): JobState['params'] {
 }
 
 function cancelOverdue(s: Session, now: number): number {
-  const rows = s.sql('SELECT seq FROM jobs WHERE queue_deadline IS NOT NULL AND queue_deadline <= ?').all(now) as { seq: number }[];
+  const rows = s
+    .sql('SELECT seq FROM jobs WHERE queue_deadline IS NOT NULL AND queue_deadline <= ?')
+    .all(now) as { seq: number }[];
   let cancelled = 0;
   for (const { seq } of rows) {
     const job = jobBySeq(s, seq);

@@ -48,27 +48,47 @@ function applyEvent(w: Work, event: AgentEvent, from: From): void {
   switch (event.type) {
     case 'hello':
       boot.hello = JSON.stringify(event);
-      { agentsChanged(w, boot.pool); return; }
+      {
+        agentsChanged(w, boot.pool);
+        return;
+      }
     case 'heartbeat':
       if (from.place > boot.beat) boot.running = event.running;
-      { applyHeartbeat(w.s, boot, event.claims, from.place); return; }
-    case 'started':
-      { applyStarted(w, event, from); return; }
-    case 'outcome':
-      { applyOutcomes(w, event, from); return; }
-    case 'returned':
-      { applyReturned(w, event, from); return; }
+      {
+        applyHeartbeat(w.s, boot, event.claims, from.place);
+        return;
+      }
+    case 'started': {
+      applyStarted(w, event, from);
+      return;
+    }
+    case 'outcome': {
+      applyOutcomes(w, event, from);
+      return;
+    }
+    case 'returned': {
+      applyReturned(w, event, from);
+      return;
+    }
     case 'draining':
       boot.draining = 1;
-      { agentsChanged(w, boot.pool); return; }
+      {
+        agentsChanged(w, boot.pool);
+        return;
+      }
     case 'goodbye':
       boot.ended = 'goodbye';
-      { endBoot(w, boot, 'goodbye'); return; }
+      {
+        endBoot(w, boot, 'goodbye');
+        return;
+      }
     case 'rejected':
       if (!from.repeated) boot.rejected += 1;
       return;
-    default:
-      { ignore(event); return; }
+    default: {
+      ignore(event);
+      return;
+    }
   }
 }
 
@@ -91,7 +111,13 @@ function startTask(
 ): void {
   const task = taskAt(w.s, job, started.index);
   const attempt = parseAttemptId(started.attempt);
-  if (task?.state !== 'dispatched' || task.unit !== unit.uid || task.n !== attempt?.n || task.epoch !== attempt.epoch) return;
+  if (
+    task?.state !== 'dispatched' ||
+    task.unit !== unit.uid ||
+    task.n !== attempt?.n ||
+    task.epoch !== attempt.epoch
+  )
+    return;
   task.run = started.run;
   task.agent = agent;
   task.startedAt = started.at;
@@ -100,7 +126,11 @@ function startTask(
   moveTask(w, job, task, 'running');
 }
 
-function applyOutcomes(w: Work, event: Extract<AgentEvent, { type: 'outcome' }>, { boot, place }: From): void {
+function applyOutcomes(
+  w: Work,
+  event: Extract<AgentEvent, { type: 'outcome' }>,
+  { boot, place }: From,
+): void {
   if (event.outcomes === null) {
     w.applied.segmentsToRead.push(event.segment);
     return;
@@ -127,4 +157,3 @@ function applyReturned(w: Work, event: Extract<AgentEvent, { type: 'returned' }>
   touchUnit(unit);
   if (endsOwnClaim(event, unit.size)) endClaim(w.s, unit.uid, boot.id);
 }
-

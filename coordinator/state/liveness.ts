@@ -28,7 +28,9 @@ export const livenessState = (s: Session): LivenessState => ({
   lastSegmentRead: (agent, boot) => lastSegmentRead(s, agent, boot),
   revokes: (pool, now) => s.transaction(() => readRevokes(s, pool, now)),
   drains: (pool) => {
-    const rows = s.sql('SELECT agent FROM boots WHERE pool = ? AND ended IS NULL AND drain_asked = 1').all(pool);
+    const rows = s
+      .sql('SELECT agent FROM boots WHERE pool = ? AND ended IS NULL AND drain_asked = 1')
+      .all(pool);
     return rows.map((row) => row['agent'] as AgentId);
   },
   requestDrain: (agent) => s.transaction(() => requestDrain(s, agent)),
@@ -38,7 +40,9 @@ function endSilentBoots(
   s: Session,
   { pool, silentSince, now }: { pool: string; silentSince: number; now: number },
 ): { agent: AgentId; boot: BootId }[] {
-  const silent = s.sql('SELECT id, agent, boot, pool FROM boots WHERE pool = ? AND ended IS NULL AND heard_at < ?').all(pool, silentSince);
+  const silent = s
+    .sql('SELECT id, agent, boot, pool FROM boots WHERE pool = ? AND ended IS NULL AND heard_at < ?')
+    .all(pool, silentSince);
   const boots = silent as { id: number; agent: AgentId; boot: BootId; pool: string }[];
   if (boots.length === 0) return [];
   applyIn(s, now, (w) => {
@@ -49,7 +53,9 @@ function endSilentBoots(
 
 function findCandidates(s: Session, pool: string, patienceBefore: number | null): VoidCandidate[] {
   const heard = s
-    .sql('SELECT uid, id, returned FROM units WHERE pool = ? AND heard = 1 AND claims = 0 AND void = 0 AND open > 0 ORDER BY uid LIMIT ?')
+    .sql(
+      'SELECT uid, id, returned FROM units WHERE pool = ? AND heard = 1 AND claims = 0 AND void = 0 AND open > 0 ORDER BY uid LIMIT ?',
+    )
     .all(pool, MAX_CANDIDATES) as { uid: number; id: UnitId; returned: number }[];
   const candidates: VoidCandidate[] = heard.map(({ uid, id, returned }) => ({
     unit: id,
@@ -63,11 +69,16 @@ function findCandidates(s: Session, pool: string, patienceBefore: number | null)
       'SELECT id FROM units WHERE pool = ? AND sent_at IS NOT NULL AND heard = 0 AND void = 0 AND open > 0 AND sent_at < ? ORDER BY sent_at LIMIT ?',
     )
     .all(pool, patienceBefore, MAX_CANDIDATES - candidates.length) as { id: UnitId }[];
-  return [...candidates, ...unheard.map(({ id }) => ({ unit: id, pool, claimants: [], why: 'unclaimed' as const }))];
+  return [
+    ...candidates,
+    ...unheard.map(({ id }) => ({ unit: id, pool, claimants: [], why: 'unclaimed' as const })),
+  ];
 }
 
 function claimantsOf(s: Session, uid: number): VoidCandidate['claimants'] {
-  const rows = s.sql('SELECT b.agent, b.boot FROM claims c JOIN boots b ON b.id = c.boot WHERE c.unit = ?').all(uid);
+  const rows = s
+    .sql('SELECT b.agent, b.boot FROM claims c JOIN boots b ON b.id = c.boot WHERE c.unit = ?')
+    .all(uid);
   return rows.map(({ agent, boot }) => ({ agent: agent as AgentId, boot: boot as BootId }));
 }
 
@@ -121,7 +132,8 @@ function giveBack(w: Work, job: JobRow, task: TaskRow): void {
 function takeBack(w: Work, job: JobRow, task: TaskRow, why: VoidReason): void {
   if (isPlanted('void-without-new-attempt')) {
     task.n -= 1;
-    moveTask(w, job, task, 'ready'); return;
+    moveTask(w, job, task, 'ready');
+    return;
   }
   loseTask(w, job, task, REASONS[why]);
 }
@@ -134,8 +146,9 @@ const REASONS: Readonly<Record<VoidReason, string>> = {
 };
 
 function requestDrain(s: Session, agent: AgentId): boolean {
-  const boots = s.sql('UPDATE boots SET drain_asked = 1 WHERE agent = ? AND ended IS NULL RETURNING pool').all(agent) as { pool: string }[];
+  const boots = s
+    .sql('UPDATE boots SET drain_asked = 1 WHERE agent = ? AND ended IS NULL RETURNING pool')
+    .all(agent) as { pool: string }[];
   for (const { pool } of boots) agentsChanged({ s, now: 0, applied: nothingApplied() }, pool);
   return boots.length > 0;
 }
-

@@ -19,22 +19,27 @@ export function commitOutcome(w: Work, outcome: Outcome): void {
   const job = jobById(w.s, outcome.job);
   const task = job === undefined ? undefined : taskAt(w.s, job, outcome.index);
   if (parsed === undefined || job === undefined || task === undefined) return;
-  const judgement = judgeOutcome(
-    task,
-    { ...pick(outcome), attempt: parsed },
-    specOf(w.s, job).retry,
-    { now: w.now, random: w.s.random() },
-  );
+  const judgement = judgeOutcome(task, { ...pick(outcome), attempt: parsed }, specOf(w.s, job).retry, {
+    now: w.now,
+    random: w.s.random(),
+  });
   const ended = { ...outcome, parsed };
-  if (judgement.kind === 'superseded') { recordSuperseded(w, job, task, ended); return; }
-  if (judgement.counted === 'success') { commitSuccess(w, job, task, ended); return; }
+  if (judgement.kind === 'superseded') {
+    recordSuperseded(w, job, task, ended);
+    return;
+  }
+  if (judgement.counted === 'success') {
+    commitSuccess(w, job, task, ended);
+    return;
+  }
   if (judgement.counted === 'failure') countRun(w, job, outcome);
   endBadly(w, { job, task, judgement, outcome, reason: outcome.reason ?? outcome.result });
 }
 
 const pick = ({ result, reason, exitCode, signal }: Outcome) => ({ result, reason, exitCode, signal });
 
-const isNewest = (task: TaskRow, { epoch, n }: { epoch: number; n: number }): boolean => task.epoch === epoch && task.n === n;
+const isNewest = (task: TaskRow, { epoch, n }: { epoch: number; n: number }): boolean =>
+  task.epoch === epoch && task.n === n;
 const isWithAgent = (task: TaskRow): boolean => task.state === 'dispatched' || task.state === 'running';
 
 function commitSuccess(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcome }: Ended): void {
@@ -44,7 +49,11 @@ function commitSuccess(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcome
     endAttempt(s, job, task, { result: 'succeeded', reason: null, at: w.now, outcome });
   } else {
     if (open && task.unit !== null) {
-      endAttempt(s, job, task, { result: 'superseded', reason: `attempt ${outcome.attempt} succeeded`, at: w.now });
+      endAttempt(s, job, task, {
+        result: 'superseded',
+        reason: `attempt ${outcome.attempt} succeeded`,
+        at: w.now,
+      });
       revokeTask(w, unitByUid(s, task.unit), task.idx);
     }
     showOldAttempt(w, job, task, { parsed, ...outcome });
@@ -74,7 +83,11 @@ function showOldAttempt(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcom
 }
 
 /** An attempt that is in no row: of a coordinator's former life (R11). */
-export const unknownAttempt = (outcome: Outcome, { epoch, n }: { epoch: number; n: number }, now: number): AttemptRow => ({
+export const unknownAttempt = (
+  outcome: Outcome,
+  { epoch, n }: { epoch: number; n: number },
+  now: number,
+): AttemptRow => ({
   epoch,
   n,
   unit: outcome.unit,
@@ -109,7 +122,12 @@ export interface BadEnd {
 export function endBadly(w: Work, { job, task, judgement, reason, outcome }: BadEnd): void {
   const { s, now, applied } = w;
   const failed = judgement.counted === 'failure';
-  endAttempt(s, job, task, { result: failed ? 'failed' : 'lost', reason, at: now, ...(outcome && { outcome }) });
+  endAttempt(s, job, task, {
+    result: failed ? 'failed' : 'lost',
+    reason,
+    at: now,
+    ...(outcome && { outcome }),
+  });
   if (failed) {
     task.failures += 1;
     applied.failures += 1;
@@ -123,10 +141,16 @@ export function endBadly(w: Work, { job, task, judgement, reason, outcome }: Bad
     task.startedAt = outcome.startedAt;
   }
   task.reason = reason;
-  logEvent(s, job, { at: now, type: failed ? 'failed' : 'lost', task: task.idx, text: describeEnd(task, judgement, reason, outcome) });
+  logEvent(s, job, {
+    at: now,
+    type: failed ? 'failed' : 'lost',
+    task: task.idx,
+    text: describeEnd(task, judgement, reason, outcome),
+  });
   if (judgement.kind === 'again') {
     task.readyAt = judgement.readyAt;
-    moveTask(w, job, task, judgement.state); return;
+    moveTask(w, job, task, judgement.state);
+    return;
   }
   // A lost task has no visible run: what its runs did is not known.
   if (judgement.state === 'lost') task.run = null;
@@ -139,7 +163,12 @@ export function endBadly(w: Work, { job, task, judgement, reason, outcome }: Bad
   if (mustFailFast(specOf(s, job).failFast, job.counts, job.size)) cancelOpen(w, job, 'failFast');
 }
 
-function describeEnd(task: TaskRow, judgement: BadEnd['judgement'], reason: string, outcome?: Outcome): string {
+function describeEnd(
+  task: TaskRow,
+  judgement: BadEnd['judgement'],
+  reason: string,
+  outcome?: Outcome,
+): string {
   const what = judgement.counted === 'failure' ? describeFailure(outcome, reason) : `was lost (${reason})`;
   const by = outcome === undefined ? '' : ` on ${outcome.agent}`;
   const next = judgement.kind === 'end' ? `the task is ${judgement.state}` : 'it is tried again';
@@ -154,7 +183,8 @@ function describeFailure(outcome: Outcome | undefined, reason: string): string {
 
 export function loseTask(w: Work, job: JobRow, task: TaskRow, reason: string): void {
   const judgement = judgeLoss(task, specOf(w.s, job).retry, w.now);
-  if (judgement.kind !== 'superseded' && judgement.counted !== 'success') endBadly(w, { job, task, judgement, reason });
+  if (judgement.kind !== 'superseded' && judgement.counted !== 'success')
+    endBadly(w, { job, task, judgement, reason });
 }
 
 /** Late, doubled or of an old attempt: kept for people to read where there is room, counted once. */
@@ -166,7 +196,13 @@ function recordSuperseded(w: Work, job: JobRow, task: TaskRow, { parsed, ...outc
     if (task.fromRest) return;
     insertAttempt(s, job, task.idx, unknownAttempt(outcome, parsed, w.now));
   } else if (before.outcome === null) {
-    insertAttempt(s, job, task.idx, { ...before, outcome, agent: outcome.agent, run: outcome.run, startedAt: outcome.startedAt });
+    insertAttempt(s, job, task.idx, {
+      ...before,
+      outcome,
+      agent: outcome.agent,
+      run: outcome.run,
+      startedAt: outcome.startedAt,
+    });
     // What was told to stop, and did.
     if (outcome.result === 'cancelled') return;
   }

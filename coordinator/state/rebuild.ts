@@ -49,7 +49,10 @@ export const rebuildState = (s: Session): RebuildState => ({
 function restoreVerdict(s: Session, verdict: Verdict): void {
   const job = jobById(s, verdict.job);
   if (job === undefined) return;
-  if (verdict.to !== undefined) { restoreRange(s, job, { ...verdict, to: verdict.to }); return; }
+  if (verdict.to !== undefined) {
+    restoreRange(s, job, { ...verdict, to: verdict.to });
+    return;
+  }
   const task = taskAt(s, job, verdict.index);
   if (task !== undefined && !isTerminal(task.state)) setFinal(s, job, task, verdict);
 }
@@ -90,7 +93,10 @@ function restoreOutcome(w: Work, outcome: Outcome): void {
     task.epoch = attempt.epoch;
     if (task.state === 'ready' || task.state === 'blocked') saveTask(s, job, task);
   }
-  if (isTerminal(task.state) && task.run === outcome.run) { describeVisible(w, { job, task, outcome, attempt }); return; }
+  if (isTerminal(task.state) && task.run === outcome.run) {
+    describeVisible(w, { job, task, outcome, attempt });
+    return;
+  }
   commitOutcome(w, outcome);
 }
 
@@ -145,7 +151,8 @@ function loseReady(w: Work, job: JobRow): number {
   return lost;
 }
 
-const nextReady = ({ s }: Work, job: JobRow): TaskRow[] => listedTasks(s, job, 'ready', { after: -1, limit: CHUNK });
+const nextReady = ({ s }: Work, job: JobRow): TaskRow[] =>
+  listedTasks(s, job, 'ready', { after: -1, limit: CHUNK });
 
 function loseOne(w: Work, job: JobRow, task: TaskRow): number {
   task.losses = 1;
@@ -153,4 +160,3 @@ function loseOne(w: Work, job: JobRow, task: TaskRow): number {
   moveTask(w, job, task, 'lost');
   return 1;
 }
-

@@ -29,5 +29,7 @@ export function noteSegments(s: Session, keys: readonly string[]): void {
 /** The key to list after. */
 export function lastSegmentRead(s: Session, agent: AgentId, name: BootId): string | undefined {
   const boot = findBoot(s, agent, name);
-  return boot === undefined || boot.segments === 0 ? undefined : segmentKey(boot.pool, agent, name, boot.segments);
+  return boot === undefined || boot.segments === 0
+    ? undefined
+    : segmentKey(boot.pool, agent, name, boot.segments);
 }

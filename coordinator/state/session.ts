@@ -33,7 +33,9 @@ export class Session {
     this.random = random;
     this.db = new DatabaseSync(file);
     // FULL: what was acknowledged or committed survives a power failure (R1, R5).
-    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY');
+    this.db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY',
+    );
     migrate(this.db);
     this.#readMeta();
   }
@@ -66,11 +68,14 @@ export class Session {
   }
 
   setMeta(key: string, value: number): void {
-    this.sql('INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value').run(key, value);
+    this.sql(
+      'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    ).run(key, value);
   }
 
   meta(key: string): number | undefined {
-    return (this.sql('SELECT value FROM meta WHERE key = ?').get(key) as { value: number } | undefined)?.value;
+    return (this.sql('SELECT value FROM meta WHERE key = ?').get(key) as { value: number } | undefined)
+      ?.value;
   }
 
   #joined<T>(work: () => T): T {

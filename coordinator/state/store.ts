@@ -92,7 +92,13 @@ export interface DispatchState {
   candidates(limit: number): JobCandidate[];
   load(pool: string, unknownMs: number): PoolLoad;
   /** R2: picks ready tasks of the job (lowest index first), raises their attempts, writes one unit row per size. One transaction. */
-  createUnits(order: { job: JobId; pool: string; sizes: readonly number[]; now: number; notAfter: number }): UnitRow[];
+  createUnits(order: {
+    job: JobId;
+    pool: string;
+    sizes: readonly number[];
+    now: number;
+    notAfter: number;
+  }): UnitRow[];
   /** The outbox: rows neither sent nor void that have an open task of theirs, oldest first. */
   unsentUnits(pool: string, limit: number): UnitRow[];
   markSent(units: readonly UnitId[], now: number): void;

@@ -53,7 +53,8 @@ export const listedTasks = (s: Session, job: JobRow, state: TaskState, page: Tas
   readList(s, job, stateNumber(state), page);
 
 /** Rows of tasks that have outputs, by index. */
-export const tasksWithOutputs = (s: Session, job: JobRow, page: TaskPage): TaskRow[] => readList(s, job, OUTPUTS, page);
+export const tasksWithOutputs = (s: Session, job: JobRow, page: TaskPage): TaskRow[] =>
+  readList(s, job, OUTPUTS, page);
 
 function readList(s: Session, job: JobRow, list: number, { after, limit }: TaskPage): TaskRow[] {
   const text = `SELECT ${COLUMNS} FROM task_lists l CROSS JOIN tasks ON tasks.job = l.job AND tasks.idx = l.idx
@@ -134,10 +135,39 @@ function endTask({ s, now, applied }: Work, job: JobRow, task: TaskRow): void {
 
 /** Writes a row whose state has not changed, or has by `moveTask`. */
 export function saveTask(s: Session, job: JobRow, task: TaskRow): void {
-  const { epoch, n, failures, losses, unit, readyAt, startedAt, endedAt, run, agent, reason, outputs, verdict } = task;
+  const {
+    epoch,
+    n,
+    failures,
+    losses,
+    unit,
+    readyAt,
+    startedAt,
+    endedAt,
+    run,
+    agent,
+    reason,
+    outputs,
+    verdict,
+  } = task;
   const text = task.fromRest ? INSERT : UPDATE;
   s.sql(text).run(
-    stateNumber(task.state), epoch, n, failures, losses, unit, readyAt, startedAt, endedAt, run, agent, reason, outputs, verdict, job.seq, task.idx,
+    stateNumber(task.state),
+    epoch,
+    n,
+    failures,
+    losses,
+    unit,
+    readyAt,
+    startedAt,
+    endedAt,
+    run,
+    agent,
+    reason,
+    outputs,
+    verdict,
+    job.seq,
+    task.idx,
   );
   relist(s, job, task);
   if (task.fromRest) leaveRest(s, job, task);
@@ -147,29 +177,42 @@ export function saveTask(s: Session, job: JobRow, task: TaskRow): void {
 function relist(s: Session, job: JobRow, task: TaskRow): void {
   if (task.listed !== task.state) {
     if (task.listed !== undefined && LISTED.has(task.listed)) {
-      s.sql('DELETE FROM task_lists WHERE job = ? AND list = ? AND idx = ?').run(job.seq, stateNumber(task.listed), task.idx);
+      s.sql('DELETE FROM task_lists WHERE job = ? AND list = ? AND idx = ?').run(
+        job.seq,
+        stateNumber(task.listed),
+        task.idx,
+      );
     }
-    if (LISTED.has(task.state)) addToList(s, { job: job.seq, list: stateNumber(task.state), idx: task.idx, at: task.readyAt });
+    if (LISTED.has(task.state))
+      addToList(s, { job: job.seq, list: stateNumber(task.state), idx: task.idx, at: task.readyAt });
     task.listed = task.state;
   }
   if (task.outputs > 0) addToList(s, { job: job.seq, list: OUTPUTS, idx: task.idx, at: null });
 }
 
-const LISTED: ReadonlySet<TaskState> = new Set(['blocked', 'ready', 'backoff', 'failed', 'cancelled', 'lost']);
+const LISTED: ReadonlySet<TaskState> = new Set([
+  'blocked',
+  'ready',
+  'backoff',
+  'failed',
+  'cancelled',
+  'lost',
+]);
 /** The list of tasks with outputs, beside those of the states. */
 const OUTPUTS = 9;
 
-function addToList(s: Session, { job, list, idx, at }: { job: number; list: number; idx: number; at: number | null }): void {
+function addToList(
+  s: Session,
+  { job, list, idx, at }: { job: number; list: number; idx: number; at: number | null },
+): void {
   s.sql('INSERT OR IGNORE INTO task_lists(job, list, idx, at) VALUES (?, ?, ?, ?)').run(job, list, idx, at);
 }
 
 /** A task that has a row from the start; its job counts it. */
 export function insertTask(s: Session, job: number, index: number, state: TaskState): void {
-  s.sql('INSERT INTO tasks(job, idx, state, epoch, n, failures, losses, outputs) VALUES (?, ?, ?, 0, 0, 0, 0, 0)').run(
-    job,
-    index,
-    stateNumber(state),
-  );
+  s.sql(
+    'INSERT INTO tasks(job, idx, state, epoch, n, failures, losses, outputs) VALUES (?, ?, ?, 0, 0, 0, 0, 0)',
+  ).run(job, index, stateNumber(state));
   addToList(s, { job, list: stateNumber(state), idx: index, at: null });
 }
 
@@ -187,7 +230,8 @@ const UPDATE = `UPDATE tasks SET state = ?, epoch = ?, n = ?, failures = ?, loss
   run = ?, agent = ?, reason = ?, outputs = ?, verdict = ? WHERE job = ? AND idx = ?`;
 
 /** True when what the task shows is final (R11). */
-export const isExported = (s: Session, verdict: number | null): boolean => verdict !== null && verdict <= s.exportedUpTo;
+export const isExported = (s: Session, verdict: number | null): boolean =>
+  verdict !== null && verdict <= s.exportedUpTo;
 
 interface Row {
   idx: number;

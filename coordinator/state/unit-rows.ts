@@ -61,12 +61,18 @@ export function tasksOfUnit(s: Session, uid: number): { index: number; attempt: 
   const { tasks } = s.sql('SELECT tasks FROM units WHERE uid = ?').get(uid) as { tasks: string };
   const numbers = JSON.parse(tasks) as number[];
   const found = [];
-  for (let at = 0; at < numbers.length; at += 2) found.push({ index: numbers[at] as number, attempt: numbers[at + 1] as number });
+  for (let at = 0; at < numbers.length; at += 2)
+    found.push({ index: numbers[at] as number, attempt: numbers[at + 1] as number });
   return found;
 }
 
 /** Counts a change of what is outstanding of the unit's job in its pool. */
-export function changeLoad(s: Session, at: { pool: string; job: number }, tasks: number, units: number): void {
+export function changeLoad(
+  s: Session,
+  at: { pool: string; job: number },
+  tasks: number,
+  units: number,
+): void {
   const key = `${at.job} ${at.pool}`;
   const change = s.loads.get(key) ?? { pool: at.pool, job: at.job, tasks: 0, units: 0 };
   change.tasks += tasks;
@@ -88,7 +94,17 @@ export function writeUnits(s: Session): void {
     unit.dirty = false;
     const { open, sentAt, heard, claims, returned, freeBoot, freeTasks, uid } = unit;
     const tasks = freeTasks === null ? null : JSON.stringify(freeTasks);
-    s.sql(UPDATE).run(open, sentAt, Number(unit.void), Number(heard), claims, Number(returned), freeBoot, tasks, uid);
+    s.sql(UPDATE).run(
+      open,
+      sentAt,
+      Number(unit.void),
+      Number(heard),
+      claims,
+      Number(returned),
+      freeBoot,
+      tasks,
+      uid,
+    );
   }
 }
 

@@ -25,7 +25,9 @@ export const verdictState = (s: Session): VerdictState => ({
 function pendingVerdicts(s: Session, limit: number): { number: number; verdicts: Verdict[] } | undefined {
   const upTo = s.meta('verdictsUpTo') ?? chooseBatch(s, limit);
   if (upTo === undefined) return undefined;
-  const rows = s.sql('SELECT seq, job, idx, state, count FROM outbox WHERE seq <= ? ORDER BY seq').all(upTo) as unknown as OutboxRow[];
+  const rows = s
+    .sql('SELECT seq, job, idx, state, count FROM outbox WHERE seq <= ? ORDER BY seq')
+    .all(upTo) as unknown as OutboxRow[];
   return { number: s.meta('verdictNumber') ?? 1, verdicts: rows.flatMap((row) => verdictsOf(s, row)) };
 }
 
@@ -43,7 +45,16 @@ function verdictsOf(s: Session, row: OutboxRow): Verdict[] {
   if (row.idx < 0) return restRanges(s, job, state);
   const task = taskAt(s, job, row.idx);
   if (task === undefined) return [];
-  return [{ job: job.id, index: row.idx, state, run: task.run, reason: task.reason, at: task.endedAt ?? job.submittedAt }];
+  return [
+    {
+      job: job.id,
+      index: row.idx,
+      state,
+      run: task.run,
+      reason: task.reason,
+      at: task.endedAt ?? job.submittedAt,
+    },
+  ];
 }
 
 /** The job's tasks without a row, as ranges between those with one. */
@@ -52,10 +63,18 @@ function restRanges(s: Session, job: JobRow, state: TerminalState): Verdict[] {
   let from = job.restFrom;
   const add = (to: number): void => {
     if (to < from) return;
-    const common = { job: job.id, state, run: null, reason: job.cancelReason, at: job.restEndAt ?? job.submittedAt };
+    const common = {
+      job: job.id,
+      state,
+      run: null,
+      reason: job.cancelReason,
+      at: job.restEndAt ?? job.submittedAt,
+    };
     ranges.push(from === to ? { ...common, index: from } : { ...common, index: from, to });
   };
-  for (const { idx } of s.sql('SELECT idx FROM tasks WHERE job = ? AND idx >= ? ORDER BY idx').iterate(job.seq, job.restFrom)) {
+  for (const { idx } of s
+    .sql('SELECT idx FROM tasks WHERE job = ? AND idx >= ? ORDER BY idx')
+    .iterate(job.seq, job.restFrom)) {
     add((idx as number) - 1);
     from = (idx as number) + 1;
   }
@@ -67,7 +86,9 @@ function markExported(w: Work, number: number): void {
   const { s } = w;
   const upTo = s.meta('verdictsUpTo');
   if (upTo === undefined || number !== (s.meta('verdictNumber') ?? 1)) return;
-  const rows = s.sql('SELECT seq, job, idx, state, count FROM outbox WHERE seq <= ? ORDER BY seq').all(upTo) as unknown as OutboxRow[];
+  const rows = s
+    .sql('SELECT seq, job, idx, state, count FROM outbox WHERE seq <= ? ORDER BY seq')
+    .all(upTo) as unknown as OutboxRow[];
   s.sql('DELETE FROM outbox WHERE seq <= ?').run(upTo);
   s.sql('DELETE FROM meta WHERE key = ?').run('verdictsUpTo');
   s.setMeta('verdictNumber', number + 1);

@@ -24,7 +24,9 @@ const COLUMNS = `agent, pool, boot, ended, draining, drain_asked, heard_at, runn
 
 /** The newest boot of each agent, live ones first. */
 export function viewAgents(s: Session): AgentView[] {
-  const live = s.sql(`SELECT ${COLUMNS} FROM boots b WHERE ended IS NULL ORDER BY agent`).all() as unknown as Row[];
+  const live = s
+    .sql(`SELECT ${COLUMNS} FROM boots b WHERE ended IS NULL ORDER BY agent`)
+    .all() as unknown as Row[];
   const gone = s
     .sql(
       `SELECT ${COLUMNS} FROM boots b WHERE ended IS NOT NULL

@@ -1,5 +1,11 @@
 import type { JobId } from '../../shared/ids.ts';
-import { jobState, OPEN_STATES, TASK_STATES, type TaskCounts, TERMINAL_STATES } from '../../shared/task-state.ts';
+import {
+  jobState,
+  OPEN_STATES,
+  TASK_STATES,
+  type TaskCounts,
+  TERMINAL_STATES,
+} from '../../shared/task-state.ts';
 import type { JobView } from '../http/api.ts';
 import { agentsOf } from './boots.ts';
 import { jobById, jobBySeq, type JobRow, shownCounts } from './job-rows.ts';
@@ -50,7 +56,9 @@ function hasLabel(labels: Readonly<Record<string, string>>, asked: string): bool
 
 function viewOf(s: Session, job: JobRow, slots: number): JobView {
   const counts = shownCounts(job);
-  const retries = s.sql('SELECT id FROM jobs WHERE retry_of = ? AND acknowledged_at IS NOT NULL ORDER BY seq').all(job.id);
+  const retries = s
+    .sql('SELECT id FROM jobs WHERE retry_of = ? AND acknowledged_at IS NOT NULL ORDER BY seq')
+    .all(job.id);
   return {
     id: job.id,
     name: job.name,
@@ -96,7 +104,9 @@ export function totals(s: Session): { tasks: TaskCounts; jobs: number } {
   const sums = TASK_STATES.map((state) => `coalesce(sum(${state}), 0) AS ${state}`);
   const pending = TERMINAL_STATES.map((state) => `coalesce(sum(pending_${state}), 0) AS pending_${state}`);
   const row = s
-    .sql(`SELECT count(*) AS jobs, ${[...sums, ...pending].join(', ')} FROM jobs WHERE acknowledged_at IS NOT NULL`)
+    .sql(
+      `SELECT count(*) AS jobs, ${[...sums, ...pending].join(', ')} FROM jobs WHERE acknowledged_at IS NOT NULL`,
+    )
     .get() as Record<string, number>;
   const tasks = Object.fromEntries(TASK_STATES.map((state) => [state, row[state] ?? 0])) as TaskCounts;
   for (const state of TERMINAL_STATES) {

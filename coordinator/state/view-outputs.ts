@@ -15,7 +15,8 @@ export function outcomeOf(s: Session, job: JobRow, index: number, run: string): 
 /** Of the visible run, once it may be shown. */
 export function outputsOf(s: Session, job: JobRow, index: number): OutputFile[] {
   const task = taskAt(s, job, index);
-  if (task === undefined || task.run === null || task.outputs === 0 || !isExported(s, task.verdict)) return [];
+  if (task === undefined || task.run === null || task.outputs === 0 || !isExported(s, task.verdict))
+    return [];
   return outcomeOf(s, job, index, task.run)?.outputs ?? [];
 }
 
@@ -43,8 +44,11 @@ const CHUNK = 100;
 const ALL = { after: -1, limit: -1 };
 
 export function retryable(s: Session, job: JobRow): number[] {
-  const indices = (['failed', 'lost'] as const).flatMap((state) => listedTasks(s, job, state, ALL).map(({ idx }) => idx));
-  for (const task of listedTasks(s, job, 'cancelled', ALL)) if (task.reason === 'failFast') indices.push(task.idx);
+  const indices = (['failed', 'lost'] as const).flatMap((state) =>
+    listedTasks(s, job, state, ALL).map(({ idx }) => idx),
+  );
+  for (const task of listedTasks(s, job, 'cancelled', ALL))
+    if (task.reason === 'failFast') indices.push(task.idx);
   if (job.restState === 'cancelled' && job.cancelReason === 'failFast') {
     for (let index = job.restFrom; index < job.size && job.restCount > 0; index += 1) {
       if (taskAt(s, job, index)?.fromRest === true) indices.push(index);

@@ -4,7 +4,15 @@ import type { AttemptView, TaskView } from '../http/api.ts';
 import { attemptAt, type AttemptRow, attemptsOf } from './attempts.ts';
 import { type JobRow, stateNumber } from './job-rows.ts';
 import type { Session } from './session.ts';
-import { listedTasks, isExported, restTask, taskAt, type TaskPage, type TaskRow, tasksAfter } from './tasks.ts';
+import {
+  listedTasks,
+  isExported,
+  restTask,
+  taskAt,
+  type TaskPage,
+  type TaskRow,
+  tasksAfter,
+} from './tasks.ts';
 import { tasksOfUnit, unitByUid } from './unit-rows.ts';
 import type { TaskQuery } from './views.ts';
 
@@ -66,7 +74,11 @@ function tasksIn(s: Session, job: JobRow, state: TaskState, page: TaskPage): Tas
 /** Rows of one state, and the rest, which is in the same. */
 function mergeRest(s: Session, job: JobRow, rows: readonly TaskRow[], { after, limit }: TaskPage): TaskRow[] {
   const rest: TaskRow[] = [];
-  for (let index = Math.max(after + 1, job.restFrom); index < job.size && rest.length < limit && job.restCount > 0; index += 1) {
+  for (
+    let index = Math.max(after + 1, job.restFrom);
+    index < job.size && rest.length < limit && job.restCount > 0;
+    index += 1
+  ) {
     const task = taskAt(s, job, index);
     if (task?.fromRest === true) rest.push(task);
   }
@@ -77,13 +89,20 @@ function mergeRest(s: Session, job: JobRow, rows: readonly TaskRow[], { after, l
 const MANY = 10_000;
 
 /** By their units; and, as running, what is terminal but not exported. */
-function tasksWithAgents(s: Session, job: JobRow, state: 'dispatched' | 'running', page: TaskPage): TaskRow[] {
+function tasksWithAgents(
+  s: Session,
+  job: JobRow,
+  state: 'dispatched' | 'running',
+  page: TaskPage,
+): TaskRow[] {
   const { after, limit } = page;
   if (job.counts[state] > MANY) return tasksInOrder(s, job, state, page);
   const units = s.sql('SELECT uid FROM units WHERE job = ? AND open > 0').all(job.seq) as { uid: number }[];
   const indices = new Set(units.flatMap(({ uid }) => tasksOfUnit(s, uid).map(({ index }) => index)));
   if (state === 'running') {
-    const pending = s.sql('SELECT idx FROM outbox WHERE job = ? AND idx > ? ORDER BY idx LIMIT ?').all(job.seq, after, limit);
+    const pending = s
+      .sql('SELECT idx FROM outbox WHERE job = ? AND idx > ? ORDER BY idx LIMIT ?')
+      .all(job.seq, after, limit);
     for (const { idx } of pending) indices.add(idx as number);
   }
   const found: TaskRow[] = [];
@@ -97,7 +116,9 @@ function tasksWithAgents(s: Session, job: JobRow, state: 'dispatched' | 'running
 
 function tasksInOrder(s: Session, job: JobRow, state: TaskState, { after, limit }: TaskPage): TaskRow[] {
   const rows = s
-    .sql('SELECT idx FROM tasks WHERE job = ? AND idx > ? AND state = ? AND coalesce(verdict, 0) <= ? ORDER BY idx LIMIT ?')
+    .sql(
+      'SELECT idx FROM tasks WHERE job = ? AND idx > ? AND state = ? AND coalesce(verdict, 0) <= ? ORDER BY idx LIMIT ?',
+    )
     .all(job.seq, after, stateNumber(state), s.exportedUpTo, limit);
   return rows.flatMap(({ idx }) => taskAt(s, job, idx as number) ?? []);
 }

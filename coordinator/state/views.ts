@@ -48,7 +48,10 @@ export interface Views {
   retryable(job: JobId): number[];
   events(job: JobId, after: number, limit: number): JobEvent[];
   /** Of all visible runs, whole tasks a page: a page may be longer than `limit` by the outputs of one task. */
-  outputs(job: JobId, query: { limit: number; after?: string | undefined }): { outputs: OutputView[]; next?: string };
+  outputs(
+    job: JobId,
+    query: { limit: number; after?: string | undefined },
+  ): { outputs: OutputView[]; next?: string };
   /** Of the visible run. */
   taskOutputs(job: JobId, index: number): OutputFile[];
   /** The newest boot of each agent, live ones first. */
@@ -67,8 +70,12 @@ export const viewsOf = (s: Session): Views => ({
   outcome: (id, index, run) => outcomeOf(s, neededJob(s, id), index, run),
   retryable: (id) => retryable(s, neededJob(s, id)),
   events: (id, after, limit) => {
-    const text = 'SELECT seq, at, type, task, text FROM events WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?';
-    return s.sql(text).all(neededJob(s, id).seq, after, limit).map((row) => ({ ...row }) as unknown as JobEvent);
+    const text =
+      'SELECT seq, at, type, task, text FROM events WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?';
+    return s
+      .sql(text)
+      .all(neededJob(s, id).seq, after, limit)
+      .map((row) => ({ ...row }) as unknown as JobEvent);
   },
   outputs: (id, query) => viewOutputs(s, neededJob(s, id), query),
   taskOutputs: (id, index) => outputsOf(s, neededJob(s, id), index),

@@ -107,3 +107,34 @@ script: |
     });
   });
 });
+
+test('a failed upstream task that is mended and retried feeds the job that waited for it', async () => {
+  const mended = join(cwd, 'mended');
+  await writeFile(
+    join(cwd, 'chain.yaml'),
+    `apiVersion: clobi/v1
+name: gen
+array: { count: 3 }
+env: { MENDED: ${mended} }
+script: |
+  [ $CLOBI_TASK_INDEX != 1 ] || [ -e $MENDED ]
+  echo part-$CLOBI_TASK_INDEX > part
+outputs: [{ glob: part, required: true }]
+---
+apiVersion: clobi/v1
+name: merge
+depends: [gen]
+inputs: [{ fromJob: gen, glob: part, to: in/ }]
+script: cat in/*/part > outputs/all
+outputs: [{ glob: outputs/all, required: true }]
+`,
+  );
+  assert.equal((await clobi(['run', 'chain.yaml', '--results', 'res'], { cwd })).code, 10);
+  await writeFile(mended, '');
+  const again = await clobi(['run', 'chain.yaml', '--results', 'res'], { cwd });
+  assert.equal(again.code, 0, again.stderr);
+  assert.equal(
+    await readFile(join(cwd, 'res', 'merge', '0', 'outputs', 'all'), 'utf8'),
+    'part-0\npart-1\npart-2\n',
+  );
+});

@@ -27,7 +27,13 @@ describe('submit', () => {
   test('an idempotency key gives the first job, to its owner alone', () => {
     using rig = new Rig();
     const stage = (owner: string) =>
-      rig.state.stageJob({ id: newJobId(), spec: specOf({ command: ['true'], owner, idempotencyKey: 'k' }), specSha256: '', items: null, submittedAt: 1 });
+      rig.state.stageJob({
+        id: newJobId(),
+        spec: specOf({ command: ['true'], owner, idempotencyKey: 'k' }),
+        specSha256: '',
+        items: null,
+        submittedAt: 1,
+      });
     const first = stage('a');
     assert.deepEqual(stage('a'), { job: first.job, created: false, acknowledged: false });
     rig.state.acknowledgeJob(first.job, 2);
@@ -37,7 +43,14 @@ describe('submit', () => {
 
   test('a task’s parameters come from the matrix', () => {
     using rig = new Rig();
-    const matrix = { axes: [{ name: 'x', values: [1, 2] }, { name: 'y', values: ['a', 'b'] }], exclude: [], include: [] };
+    const matrix = {
+      axes: [
+        { name: 'x', values: [1, 2] },
+        { name: 'y', values: ['a', 'b'] },
+      ],
+      exclude: [],
+      include: [],
+    };
     const job = rig.submit({ tasks: { kind: 'matrix', count: 4, matrix } });
     assert.deepEqual(rig.state.params(job, 2), { matrix: { x: 2, y: 'a' } });
   });
@@ -53,16 +66,25 @@ describe('submit', () => {
 
   test('a retry has rows for its indices alone, with their own numbers', () => {
     using rig = new Rig();
-    const job = rig.submit({ tasks: { kind: 'count', count: 100 }, retryOf: { job: rig.count(100), indices: [3, 97] } });
+    const job = rig.submit({
+      tasks: { kind: 'count', count: 100 },
+      retryOf: { job: rig.count(100), indices: [3, 97] },
+    });
     assert.equal(rig.state.job(job)?.tasks, 2);
     assert.equal(rig.state.task(job, 4), undefined);
-    assert.deepEqual(rig.unit(job, 5).tasks.map(({ index }) => index), [3, 97]);
+    assert.deepEqual(
+      rig.unit(job, 5).tasks.map(({ index }) => index),
+      [3, 97],
+    );
   });
 
   test('a throw inside a transaction undoes all of it, also in memory', () => {
     using rig = new Rig();
     const job = rig.count(10);
-    assert.throws(() => rig.state.transaction(() => (rig.units(job, [5]), rig.state.cancel(newJobId(), null, '', 1))), (error) => isCode(error, 'NOT_FOUND'));
+    assert.throws(
+      () => rig.state.transaction(() => (rig.units(job, [5]), rig.state.cancel(newJobId(), null, '', 1))),
+      (error) => isCode(error, 'NOT_FOUND'),
+    );
     assert.equal(rig.state.job(job)?.counts.ready, 10);
     assert.equal(rig.state.load(POOL, 1).outstandingTasks, 0);
     assert.equal(rig.unit(job, 10).tasks.length, 10);
@@ -74,7 +96,13 @@ describe('dispatch', () => {
     using rig = new Rig();
     const job = rig.count(10, { retry: retryOf(1, 3) });
     const [one, two] = rig.units(job, [3, 2]);
-    assert.deepEqual([one, two].map((unit) => unit!.tasks.map(({ index }) => index)), [[0, 1, 2], [3, 4]]);
+    assert.deepEqual(
+      [one, two].map((unit) => unit!.tasks.map(({ index }) => index)),
+      [
+        [0, 1, 2],
+        [3, 4],
+      ],
+    );
     const a = rig.agent('a');
     a.fails(one!, 1);
     assert.equal(rig.task(job, 1).state, 'backoff');
@@ -82,20 +110,30 @@ describe('dispatch', () => {
     assert.equal(nextAt, rig.now + 50);
     rig.now = nextAt!;
     assert.deepEqual(rig.state.endBackoffs(rig.now), { ended: 1, nextAt: null });
-    assert.deepEqual(rig.unit(job, 3).tasks, [{ index: 1, attempt: 2 }, { index: 5, attempt: 1 }, { index: 6, attempt: 1 }]);
+    assert.deepEqual(rig.unit(job, 3).tasks, [
+      { index: 1, attempt: 2 },
+      { index: 5, attempt: 1 },
+      { index: 6, attempt: 1 },
+    ]);
   });
 
   test('a cancelled index among the rest is passed over', () => {
     using rig = new Rig();
     const job = rig.count(6);
     rig.state.cancel(job, [1, 3], 'asked', rig.now);
-    assert.deepEqual(rig.units(job, [3, 3]).map(({ tasks }) => tasks.map(({ index }) => index)), [[0, 2, 4], [5]]);
+    assert.deepEqual(
+      rig.units(job, [3, 3]).map(({ tasks }) => tasks.map(({ index }) => index)),
+      [[0, 2, 4], [5]],
+    );
   });
 
   test('never more of a job out than maxParallel', () => {
     using rig = new Rig();
     const job = rig.count(10, { maxParallel: 3 });
-    assert.deepEqual(rig.units(job, [2, 2]).map(({ tasks }) => tasks.length), [2, 1]);
+    assert.deepEqual(
+      rig.units(job, [2, 2]).map(({ tasks }) => tasks.length),
+      [2, 1],
+    );
     assert.deepEqual(rig.units(job, [1]), []);
   });
 
@@ -104,7 +142,10 @@ describe('dispatch', () => {
     const job = rig.count(4);
     const [one, two] = rig.units(job, [2, 2], { send: false });
     rig.state.cancel(job, [0, 2, 3], 'asked', rig.now);
-    assert.deepEqual(rig.state.unsentUnits(POOL, 10).map(({ unit, tasks }) => [unit, tasks.map(({ index }) => index)]), [[one!.unit, [1]]]);
+    assert.deepEqual(
+      rig.state.unsentUnits(POOL, 10).map(({ unit, tasks }) => [unit, tasks.map(({ index }) => index)]),
+      [[one!.unit, [1]]],
+    );
     assert.equal(two!.tasks.length, 2);
     assert.deepEqual(rig.state.unsentUnits('other', 10), []);
   });
@@ -113,10 +154,23 @@ describe('dispatch', () => {
     using rig = new Rig();
     const low = rig.count(5);
     const high = rig.count(5, { priority: 1 });
-    assert.deepEqual(rig.state.candidates(10).map(({ job }) => job), [high, low]);
+    assert.deepEqual(
+      rig.state.candidates(10).map(({ job }) => job),
+      [high, low],
+    );
     rig.unit(high, 5);
-    assert.deepEqual(rig.state.candidates(10).map(({ job }) => job), [low]);
-    assert.deepEqual([rig.state.load(POOL, 7).outstandingTasks, rig.state.load(POOL, 7).outstandingUnits, rig.state.load(POOL, 7).outstandingMs], [5, 1, 35]);
+    assert.deepEqual(
+      rig.state.candidates(10).map(({ job }) => job),
+      [low],
+    );
+    assert.deepEqual(
+      [
+        rig.state.load(POOL, 7).outstandingTasks,
+        rig.state.load(POOL, 7).outstandingUnits,
+        rig.state.load(POOL, 7).outstandingMs,
+      ],
+      [5, 1, 35],
+    );
     assert.equal(rig.state.queuePosition(low), 1);
     assert.equal(rig.state.queuePosition(high), null);
   });
@@ -147,7 +201,13 @@ describe('cancel', () => {
     a.started(one!);
     a.fails(one!, 0);
     assert.equal(rig.state.cancel(job, null, 'asked', rig.now), 10);
-    assert.deepEqual(rig.state.revokes(POOL, rig.now).map(({ unit, tasks }) => [unit, tasks]), [[one!.unit, null], [two!.unit, null]]);
+    assert.deepEqual(
+      rig.state.revokes(POOL, rig.now).map(({ unit, tasks }) => [unit, tasks]),
+      [
+        [one!.unit, null],
+        [two!.unit, null],
+      ],
+    );
     assert.equal(rig.state.cancel(job, null, 'asked', rig.now), 0);
     assert.equal(rig.shown(job, 9), 'cancelled');
     assert.deepEqual([rig.state.job(job)?.state, rig.state.job(job)?.cancelReason], ['cancelled', 'asked']);
@@ -159,11 +219,24 @@ describe('cancel', () => {
     const job = rig.count(3);
     const unit = rig.unit(job, 3);
     rig.state.cancel(job, [1], 'asked', rig.now);
-    assert.deepEqual(rig.state.revokes(POOL, rig.now).map(({ tasks }) => tasks), [[1]]);
+    assert.deepEqual(
+      rig.state.revokes(POOL, rig.now).map(({ tasks }) => tasks),
+      [[1]],
+    );
     const a = rig.agent('a');
-    a.reports(a.outcome(unit, 1, { result: 'cancelled', reason: 'cancelled' }), a.outcome(unit, 0), a.outcome(unit, 2));
-    assert.deepEqual([0, 1, 2].map((index) => rig.shown(job, index)), ['succeeded', 'cancelled', 'succeeded']);
-    assert.deepEqual(rig.state.events(job, 0, 100).map(({ type }) => type), ['submitted', 'dispatched', 'cancelled', 'finished']);
+    a.reports(
+      a.outcome(unit, 1, { result: 'cancelled', reason: 'cancelled' }),
+      a.outcome(unit, 0),
+      a.outcome(unit, 2),
+    );
+    assert.deepEqual(
+      [0, 1, 2].map((index) => rig.shown(job, index)),
+      ['succeeded', 'cancelled', 'succeeded'],
+    );
+    assert.deepEqual(
+      rig.state.events(job, 0, 100).map(({ type }) => type),
+      ['submitted', 'dispatched', 'cancelled', 'finished'],
+    );
   });
 
   test('failFast cancels the rest in the same transaction', () => {
@@ -171,10 +244,17 @@ describe('cancel', () => {
     const job = rig.count(100, { failFast: { count: 2 } });
     const unit = rig.unit(job, 3);
     const a = rig.agent('a');
-    a.reports(a.outcome(unit, 0, { result: 'failed' }), a.outcome(unit, 1, { result: 'failed' }), a.outcome(unit, 2));
+    a.reports(
+      a.outcome(unit, 0, { result: 'failed' }),
+      a.outcome(unit, 1, { result: 'failed' }),
+      a.outcome(unit, 2),
+    );
     rig.export();
     const { counts, cancelReason } = rig.state.job(job)!;
-    assert.deepEqual([counts.failed, counts.cancelled, counts.succeeded, cancelReason], [2, 98, 0, 'failFast']);
+    assert.deepEqual(
+      [counts.failed, counts.cancelled, counts.succeeded, cancelReason],
+      [2, 98, 0, 'failFast'],
+    );
     assert.equal(rig.state.retryable(job).length, 100);
   });
 
@@ -183,11 +263,18 @@ describe('cancel', () => {
     const job = rig.count(4, { timeout: { queueMs: 100 }, retry: retryOf(2, 2) });
     const unit = rig.unit(job, 3);
     const a = rig.agent('a');
-    a.say({ type: 'started', unit: unit.unit, tasks: [{ index: 0, attempt: a.outcome(unit).attempt, run: a.outcome(unit).run, at: rig.now }] });
+    a.say({
+      type: 'started',
+      unit: unit.unit,
+      tasks: [{ index: 0, attempt: a.outcome(unit).attempt, run: a.outcome(unit).run, at: rig.now }],
+    });
     a.fails(unit, 1);
     assert.equal(rig.state.cancelOverdue(rig.now + 99), 0);
     assert.equal(rig.state.cancelOverdue(rig.now + 100), 2);
-    assert.deepEqual([0, 1, 2, 3].map((index) => rig.shown(job, index)), ['running', 'backoff', 'cancelled', 'cancelled']);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((index) => rig.shown(job, index)),
+      ['running', 'backoff', 'cancelled', 'cancelled'],
+    );
     assert.equal(rig.state.cancelOverdue(rig.now + 200), 0);
   });
 

@@ -26,7 +26,10 @@ class World {
   constructor() {
     const up = this.rig.count(TASKS, { retry: retryOf(LIMIT, LOST) });
     const once = this.rig.count(TASKS, { retry: retryOf(0, 0), failFast: { count: 3 } });
-    const down = this.rig.count(TASKS, { retry: retryOf(LIMIT, LOST), depends: [{ job: up, after: 'success', by: 'tasks' }] });
+    const down = this.rig.count(TASKS, {
+      retry: retryOf(LIMIT, LOST),
+      depends: [{ job: up, after: 'success', by: 'tasks' }],
+    });
     this.jobs = [up, once, down];
   }
 
@@ -64,7 +67,7 @@ const STEPS: Record<string, Step> = {
     const [hand, unit] = [pick(world.hands), pick(world.units)];
     if (unit === undefined) return;
     const result = pick(['succeeded', 'failed', 'failed', 'cancelled'] as const)!;
-    const outcome = hand!.outcome(unit, pick(unit.tasks.map((_, at) => at))!, { result });
+    const outcome = hand!.outcome(unit, pick(unit.tasks.map((_, at) => at)), { result });
     world.outcomes.push(outcome);
     world.say(hand!.batch([hand!.outcomeEvent(outcome)]));
   },
@@ -78,12 +81,16 @@ const STEPS: Record<string, Step> = {
   },
   heartbeat: (world, pick) => {
     const hand = pick(world.hands)!;
-    world.say(hand.batch([hand.heartbeatEvent(...[pick(world.units), pick(world.units)].filter((unit) => unit !== undefined))]));
+    world.say(
+      hand.batch([
+        hand.heartbeatEvent(...[pick(world.units), pick(world.units)].filter((unit) => unit !== undefined)),
+      ]),
+    );
   },
   late: (world, pick) => {
     const hand = pick(world.hands)!;
     const unit = pick(world.units);
-    if (unit !== undefined && hand.seq > 1) world.say(hand.batch([hand.heartbeatEvent(unit)], pick([0, 1])!));
+    if (unit !== undefined && hand.seq > 1) world.say(hand.batch([hand.heartbeatEvent(unit)], pick([0, 1])));
   },
   reboot: (world, pick) => {
     world.boots += 1;
@@ -95,8 +102,18 @@ const STEPS: Record<string, Step> = {
   returned: (world, pick) => {
     const [hand, unit] = [pick(world.hands)!, pick(world.units)];
     if (unit === undefined) return;
-    const notBegun = unit.tasks.map(({ index }) => index).slice(pick([0, 1])!);
-    world.say(hand.batch([{ type: 'returned', unit: unit.unit, receiveCount: pick([1, 2])!, why: pick(['draining', 'redelivered', 'recent'])!, notBegun }]));
+    const notBegun = unit.tasks.map(({ index }) => index).slice(pick([0, 1]));
+    world.say(
+      hand.batch([
+        {
+          type: 'returned',
+          unit: unit.unit,
+          receiveCount: pick([1, 2])!,
+          why: pick(['draining', 'redelivered', 'recent'])!,
+          notBegun,
+        },
+      ]),
+    );
   },
   silence: ({ rig }) => void ((rig.now += 700), rig.silence(1_000)),
   rescue: ({ rig }) => void rig.rescue(),
@@ -106,7 +123,8 @@ const STEPS: Record<string, Step> = {
     if (unit !== undefined) rig.state.voidUnits([{ unit: unit.unit, why: 'dark' }], rig.now);
   },
   backoff: ({ rig }) => void ((rig.now += 60), rig.state.endBackoffs(rig.now)),
-  cancelSome: ({ rig, jobs }, pick) => void rig.state.cancel(pick(jobs)!, [pick([0, 3, 5])!, 5], 'asked', rig.now),
+  cancelSome: ({ rig, jobs }, pick) =>
+    void rig.state.cancel(pick(jobs)!, [pick([0, 3, 5])!, 5], 'asked', rig.now),
   cancelAll: ({ rig, jobs }, pick) => void rig.state.cancel(pick(jobs)!, null, 'asked', rig.now),
   export: (world) => world.export(),
   crash: ({ rig }) => rig.crash(),
@@ -114,13 +132,17 @@ const STEPS: Record<string, Step> = {
 /** Cancelling is rare, or nothing else would be seen. */
 const NAMES = Object.keys(STEPS).filter((name) => name !== 'cancelAll');
 const step = fc.record({
-  name: fc.oneof({ weight: 60, arbitrary: fc.constantFrom(...NAMES, 'dispatch', 'dispatch', 'outcome', 'outcome') }, { weight: 1, arbitrary: fc.constant('cancelAll') }),
+  name: fc.oneof(
+    { weight: 60, arbitrary: fc.constantFrom(...NAMES, 'dispatch', 'dispatch', 'outcome', 'outcome') },
+    { weight: 1, arbitrary: fc.constant('cancelAll') },
+  ),
   picks: fc.array(fc.nat(), { minLength: 4, maxLength: 4 }),
 });
 
 function take(world: World, { name, picks }: { name: string; picks: readonly number[] }): void {
   let next = 0;
-  const pick = <T>(of: readonly T[]): T | undefined => (of.length === 0 ? undefined : of[picks[next++ % picks.length]! % of.length]);
+  const pick = <T>(of: readonly T[]): T | undefined =>
+    of.length === 0 ? undefined : of[picks[next++ % picks.length]! % of.length];
   STEPS[name]?.(world, pick);
 }
 
@@ -131,10 +153,14 @@ function settle(world: World): void {
     rig.now += 10_000;
     rig.state.endBackoffs(rig.now);
     rig.silence();
-    rig.state.markSent(rig.state.unsentUnits('local', 100).map(({ unit }) => unit), rig.now - 5);
+    rig.state.markSent(
+      rig.state.unsentUnits('local', 100).map(({ unit }) => unit),
+      rig.now - 5,
+    );
     rig.rescue(rig.now);
     const fresh = rig.agent('c', `boot-c-${String(round).padStart(3, '0')}`);
-    for (const unit of jobs.flatMap((job) => rig.units(job, [TASKS]))) fresh.reports(...unit.tasks.map((_, at) => fresh.outcome(unit, at)));
+    for (const unit of jobs.flatMap((job) => rig.units(job, [TASKS])))
+      fresh.reports(...unit.tasks.map((_, at) => fresh.outcome(unit, at)));
     world.export();
     if (jobs.every((job) => rig.state.job(job)?.endedAt !== null)) return;
   }
@@ -145,9 +171,10 @@ function assertBounds({ rig, jobs, finals }: World): void {
   for (const [at, job] of jobs.entries()) {
     const [limit, lost] = at === 1 ? [0, 0] : [LIMIT, LOST];
     for (const task of rig.state.tasks(job, { limit: 100 }).tasks) {
-      assert.ok(task.failures <= limit! + 1 && task.losses <= lost! + 1, `I5: ${JSON.stringify(task)}`);
+      assert.ok(task.failures <= limit + 1 && task.losses <= lost + 1, `I5: ${JSON.stringify(task)}`);
       const final = finals.get(task.id);
-      if (final !== undefined) assert.equal(`${task.state} by ${task.run ?? 'none'}`, final, 'I2: what was exported stays');
+      if (final !== undefined)
+        assert.equal(`${task.state} by ${task.run ?? 'none'}`, final, 'I2: what was exported stays');
       else assert.equal(isTerminal(task.state), false, 'R11: nothing is shown as over before');
     }
   }

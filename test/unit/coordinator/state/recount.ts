@@ -10,7 +10,11 @@ type Row = Record<string, number>;
 export function assertCounters(rig: Rig): void {
   const db = new DatabaseSync(join(rig.folder, 'state.sqlite'), { readOnly: true });
   try {
-    const rows = (sql: string): Row[] => db.prepare(sql).all().map((row) => ({ ...row }) as Row);
+    const rows = (sql: string): Row[] =>
+      db
+        .prepare(sql)
+        .all()
+        .map((row) => ({ ...row }) as Row);
     assertJobs(rows);
     const wrongUnits = rows(`SELECT uid, open, claims,
         (SELECT count(*) FROM tasks t WHERE t.unit = u.uid AND t.state IN (2, 3)) AS inIt,
@@ -19,7 +23,9 @@ export function assertCounters(rig: Rig): void {
     assert.deepEqual(wrongUnits, [], 'units: open tasks and live claims');
     assert.deepEqual(
       rows('SELECT pool, job, tasks, units FROM loads ORDER BY pool, job'),
-      rows('SELECT pool, job, sum(open) AS tasks, count(*) AS units FROM units WHERE open > 0 GROUP BY pool, job ORDER BY pool, job'),
+      rows(
+        'SELECT pool, job, sum(open) AS tasks, count(*) AS units FROM units WHERE open > 0 GROUP BY pool, job ORDER BY pool, job',
+      ),
       'loads',
     );
     assert.deepEqual(
@@ -28,7 +34,13 @@ export function assertCounters(rig: Rig): void {
         UNION ALL SELECT job, 9, idx, NULL FROM tasks WHERE outputs > 0 ORDER BY 1, 2, 3`),
       'lists of tasks',
     );
-    assert.deepEqual(rows('SELECT c.unit FROM claims c JOIN boots b ON b.id = c.boot WHERE c.live = 1 AND b.ended IS NOT NULL'), [], 'a boot that is over claims nothing');
+    assert.deepEqual(
+      rows(
+        'SELECT c.unit FROM claims c JOIN boots b ON b.id = c.boot WHERE c.live = 1 AND b.ended IS NOT NULL',
+      ),
+      [],
+      'a boot that is over claims nothing',
+    );
     const wrongEnds = rows(`SELECT job, idx, failures, losses,
         (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.idx = t.idx AND a.result = 'failed') AS failed,
         (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.idx = t.idx AND a.result = 'lost') AS lost FROM tasks t
@@ -43,16 +55,27 @@ function assertJobs(rows: (sql: string) => Row[]): void {
   for (const job of rows('SELECT * FROM jobs')) {
     const seq = String(job['seq']);
     const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0]));
-    for (const { state, n } of rows(`SELECT state, count(*) AS n FROM tasks WHERE job = ${seq} GROUP BY state`)) counts[TASK_STATES[state!]!]! += n!;
+    for (const { state, n } of rows(
+      `SELECT state, count(*) AS n FROM tasks WHERE job = ${seq} GROUP BY state`,
+    ))
+      counts[TASK_STATES[state!]!]! += n!;
     const withRow = Object.values(counts).reduce((sum, n) => sum + n, 0);
     assert.equal(withRow + job['rest_count']!, job['size'], 'every task has a row or is of the rest');
     counts[TASK_STATES[job['rest_state']!]!]! += job['rest_count']!;
-    assert.deepEqual(Object.fromEntries(TASK_STATES.map((state) => [state, job[state]])), counts, 'job: tasks by state');
+    assert.deepEqual(
+      Object.fromEntries(TASK_STATES.map((state) => [state, job[state]])),
+      counts,
+      'job: tasks by state',
+    );
     for (const state of ['succeeded', 'failed', 'cancelled', 'lost'] as const) {
-      const [pending] = rows(`SELECT coalesce(sum(count), 0) AS n FROM outbox WHERE job = ${seq} AND state = ${String(TASK_STATES.indexOf(state))}`);
+      const [pending] = rows(
+        `SELECT coalesce(sum(count), 0) AS n FROM outbox WHERE job = ${seq} AND state = ${String(TASK_STATES.indexOf(state))}`,
+      );
       assert.equal(job[`pending_${state}`], pending?.['n'], `job: ${state}, not exported`);
     }
-    const [first] = rows(`SELECT count(*) AS n FROM tasks WHERE job = ${seq} AND idx < ${String(job['rest_from'])}`);
+    const [first] = rows(
+      `SELECT count(*) AS n FROM tasks WHERE job = ${seq} AND idx < ${String(job['rest_from'])}`,
+    );
     if (job['rest_count']! > 0) assert.equal(first?.['n'], job['rest_from'], 'all below the rest have a row');
   }
 }

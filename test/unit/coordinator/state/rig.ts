@@ -3,7 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CoordinatorState, openState } from '../../../../coordinator/state/open.ts';
 import type { Applied, UnitRow, VoidReason } from '../../../../coordinator/state/store.ts';
-import { type AgentId, attemptId, type BootId, epochOfUnit, type JobId, newJobId, newRunId, type PoolName, type UnitId } from '../../../../shared/ids.ts';
+import {
+  type AgentId,
+  attemptId,
+  type BootId,
+  epochOfUnit,
+  type JobId,
+  newJobId,
+  newRunId,
+  type PoolName,
+  type UnitId,
+} from '../../../../shared/ids.ts';
 import type { TaskParams } from '../../../../shared/job-spec.ts';
 import type { AgentEvent, EventBatch, Outcome } from '../../../../shared/wire/event.ts';
 import type { Verdict } from '../../../../shared/wire/verdict.ts';
@@ -50,7 +60,13 @@ export class Rig {
 
   submit(spec: Partial<SpecInput> = {}, items: TaskParams[] | null = null): JobId {
     const id = newJobId();
-    this.state.stageJob({ id, spec: specOf({ command: ['true'], ...spec }), specSha256: 'x', items, submittedAt: this.now });
+    this.state.stageJob({
+      id,
+      spec: specOf({ command: ['true'], ...spec }),
+      specSha256: 'x',
+      items,
+      submittedAt: this.now,
+    });
     this.state.acknowledgeJob(id, this.now);
     return id;
   }
@@ -63,7 +79,11 @@ export class Rig {
   units(job: JobId, sizes: number[], options: { pool?: string; send?: boolean } = {}): UnitRow[] {
     const pool = options.pool ?? POOL;
     const units = this.state.createUnits({ job, pool, sizes, now: this.now, notAfter: this.now + 1e9 });
-    if (options.send !== false) this.state.markSent(units.map(({ unit }) => unit), this.now);
+    if (options.send !== false)
+      this.state.markSent(
+        units.map(({ unit }) => unit),
+        this.now,
+      );
     return units;
   }
 
@@ -94,7 +114,11 @@ export class Rig {
 
   export(limit = 1_000): Verdict[] {
     const all: Verdict[] = [];
-    for (let pending = this.state.pendingVerdicts(limit); pending !== undefined; pending = this.state.pendingVerdicts(limit)) {
+    for (
+      let pending = this.state.pendingVerdicts(limit);
+      pending !== undefined;
+      pending = this.state.pendingVerdicts(limit)
+    ) {
       all.push(...pending.verdicts);
       this.state.markExported(pending.number, this.now);
     }
@@ -134,7 +158,16 @@ export class Hand {
   }
 
   batch(events: AgentEvent[], seq = (this.seq += 1)): EventBatch {
-    return { v: 1, ns: 'clobi', pool: POOL, agent: this.agent, boot: this.boot, seq, sentAt: this.#rig.now, events };
+    return {
+      v: 1,
+      ns: 'clobi',
+      pool: POOL,
+      agent: this.agent,
+      boot: this.boot,
+      seq,
+      sentAt: this.#rig.now,
+      events,
+    };
   }
 
   say(...events: AgentEvent[]): Applied {
@@ -143,7 +176,16 @@ export class Hand {
 
   hello(slots = 2, labels: Record<string, string> = {}): Applied {
     const capacity = { slots, cpus: 4, memoryBytes: 8e9, gpus: 0 };
-    return this.say({ type: 'hello', host: 'h', pid: 1, arch: 'x64', version: '0', capacity, labels, isolation: 'process-group' });
+    return this.say({
+      type: 'hello',
+      host: 'h',
+      pid: 1,
+      arch: 'x64',
+      version: '0',
+      capacity,
+      labels,
+      isolation: 'process-group',
+    });
   }
 
   heartbeatEvent(...claims: UnitRow[]): AgentEvent {
@@ -162,7 +204,10 @@ export class Hand {
     return this.say({ type: 'started', unit: unit.unit, tasks });
   }
 
-  returns(unit: UnitRow, options: { receiveCount?: number; why?: 'redelivered' | 'recent' | 'draining'; notBegun?: number[] } = {}): Applied {
+  returns(
+    unit: UnitRow,
+    options: { receiveCount?: number; why?: 'redelivered' | 'recent' | 'draining'; notBegun?: number[] } = {},
+  ): Applied {
     const { receiveCount = 1, why = 'draining', notBegun = unit.tasks.map(({ index }) => index) } = options;
     return this.say({ type: 'returned', unit: unit.unit, receiveCount, why, notBegun });
   }

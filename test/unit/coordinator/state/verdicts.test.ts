@@ -41,7 +41,13 @@ describe('verdicts', () => {
     rig.state.cancel(job, [500_000], 'one', rig.now);
     rig.state.cancel(job, null, 'all', rig.now);
     const ranges = rig.export().filter(({ to }) => to !== undefined);
-    assert.deepEqual(ranges.map(({ index, to }) => [index, to]), [[2, 499_999], [500_001, 999_999]]);
+    assert.deepEqual(
+      ranges.map(({ index, to }) => [index, to]),
+      [
+        [2, 499_999],
+        [500_001, 999_999],
+      ],
+    );
     assert.equal(rig.state.job(job)?.counts.cancelled, 1_000_000);
   });
 
@@ -85,7 +91,10 @@ describe('dependencies', () => {
     const anyhow = rig.count(5, after(down, { after: 'end' }));
     finish(rig, up, ['succeeded', 'failed']);
     rig.export();
-    assert.deepEqual([rig.state.job(down)?.state, rig.state.job(down)?.cancelReason], ['cancelled', 'dependency']);
+    assert.deepEqual(
+      [rig.state.job(down)?.state, rig.state.job(down)?.cancelReason],
+      ['cancelled', 'dependency'],
+    );
     assert.equal(rig.state.job(further)?.state, 'cancelled');
     assert.equal(rig.state.job(anyhow)?.counts.ready, 5);
   });
@@ -105,12 +114,21 @@ describe('dependencies', () => {
     const down = rig.count(4, after(up, { by: 'tasks' }));
     finish(rig, up, ['succeeded', 'failed']);
     rig.export();
-    assert.deepEqual([0, 1, 2].map((index) => rig.task(down, index).state), ['ready', 'cancelled', 'blocked']);
-    assert.deepEqual(rig.unit(down, 4).tasks.map(({ index }) => index), [0]);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => rig.task(down, index).state),
+      ['ready', 'cancelled', 'blocked'],
+    );
+    assert.deepEqual(
+      rig.unit(down, 4).tasks.map(({ index }) => index),
+      [0],
+    );
   });
 
   test('by tasks: what upstream never ran is settled as a whole', () => {
-    for (const [how, ready] of [['success', 1], ['end', 1_000]] as const) {
+    for (const [how, ready] of [
+      ['success', 1],
+      ['end', 1_000],
+    ] as const) {
       using rig = new Rig();
       const up = rig.count(1_000);
       const down = rig.count(1_000, after(up, { by: 'tasks', after: how }));
@@ -132,10 +150,16 @@ describe('dependencies', () => {
     const down = rig.count(3, { depends });
     finish(rig, each, ['succeeded', 'failed']);
     rig.export();
-    assert.deepEqual([0, 1, 2].map((index) => rig.task(down, index).state), ['blocked', 'cancelled', 'blocked']);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => rig.task(down, index).state),
+      ['blocked', 'cancelled', 'blocked'],
+    );
     finish(rig, whole, ['succeeded']);
     rig.export();
-    assert.deepEqual([0, 1, 2].map((index) => rig.task(down, index).state), ['ready', 'cancelled', 'blocked']);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => rig.task(down, index).state),
+      ['ready', 'cancelled', 'blocked'],
+    );
   });
 
   test('after a rebuild dependents are where the verdicts say', () => {
@@ -145,7 +169,8 @@ describe('dependencies', () => {
     finish(old, up, ['succeeded', 'succeeded']);
     old.export();
     using rig = new Rig(2);
-    for (const id of [up, down, lossless]) rig.state.restoreJob({ id, spec: old.state.spec(id)!, specSha256: '', items: null, submittedAt: 1 });
+    for (const id of [up, down, lossless])
+      rig.state.restoreJob({ id, spec: old.state.spec(id)!, specSha256: '', items: null, submittedAt: 1 });
     rig.state.restoreVerdicts(old.exported);
     rig.state.finishRebuild(rig.now);
     assert.equal(rig.state.job(up)?.state, 'succeeded');

@@ -15,7 +15,10 @@ function mixed(rig: Rig): JobId {
   a.hello();
   a.holds(unit);
   rig.state.cancel(job, [3], 'asked', rig.now);
-  a.reports(a.outcome(unit, 0, { outputs: [file('x'), file('y')], stdout: { bytes: 2, inline: 'hi' } }), a.outcome(unit, 1, { result: 'failed', message: 'bad', exitCode: 7 }));
+  a.reports(
+    a.outcome(unit, 0, { outputs: [file('x'), file('y')], stdout: { bytes: 2, inline: 'hi' } }),
+    a.outcome(unit, 1, { result: 'failed', message: 'bad', exitCode: 7 }),
+  );
   rig.now += 1_000;
   rig.state.endBackoffs(rig.now);
   const again = rig.unit(job);
@@ -46,8 +49,15 @@ describe('views', () => {
     const job = mixed(rig);
     rig.export();
     const expected: [TaskState, number[]][] = [
-      ['succeeded', [0]], ['failed', [1]], ['lost', [2]], ['cancelled', [3]], ['backoff', [4]], ['running', [5]], ['dispatched', [6]],
-      ['ready', Array.from({ length: 13 }, (_, n) => n + 7)], ['blocked', []],
+      ['succeeded', [0]],
+      ['failed', [1]],
+      ['lost', [2]],
+      ['cancelled', [3]],
+      ['backoff', [4]],
+      ['running', [5]],
+      ['dispatched', [6]],
+      ['ready', Array.from({ length: 13 }, (_, n) => n + 7)],
+      ['blocked', []],
     ];
     const indices = (state: TaskState | undefined): number[] => {
       const found: number[] = [];
@@ -59,9 +69,14 @@ describe('views', () => {
       }
     };
     for (const [state, found] of expected) assert.deepEqual(indices(state), found, state);
-    assert.deepEqual(indices(undefined), Array.from({ length: 20 }, (_, n) => n));
+    assert.deepEqual(
+      indices(undefined),
+      Array.from({ length: 20 }, (_, n) => n),
+    );
     assert.deepEqual(rig.state.retryable(job), [1, 2]);
-    const counts = Object.fromEntries(TASK_STATES.map((state) => [state, expected.find(([name]) => name === state)?.[1].length]));
+    const counts = Object.fromEntries(
+      TASK_STATES.map((state) => [state, expected.find(([name]) => name === state)?.[1].length]),
+    );
     assert.deepEqual(rig.state.job(job)?.counts, counts);
     assert.deepEqual(rig.state.totals(), { tasks: counts, jobs: 1 });
   });
@@ -69,8 +84,12 @@ describe('views', () => {
   test('what is terminal but not exported is among the running', () => {
     using rig = new Rig();
     const job = mixed(rig);
-    assert.deepEqual(rig.state.tasks(job, { limit: 100, state: 'running' }).tasks.map(({ index }) => index), [0, 1, 2, 3, 5]);
-    for (const state of ['succeeded', 'failed', 'lost', 'cancelled'] as const) assert.deepEqual(rig.state.tasks(job, { limit: 100, state }).tasks, [], state);
+    assert.deepEqual(
+      rig.state.tasks(job, { limit: 100, state: 'running' }).tasks.map(({ index }) => index),
+      [0, 1, 2, 3, 5],
+    );
+    for (const state of ['succeeded', 'failed', 'lost', 'cancelled'] as const)
+      assert.deepEqual(rig.state.tasks(job, { limit: 100, state }).tasks, [], state);
     assert.deepEqual(rig.state.outputs(job, { limit: 10 }).outputs, []);
     assert.deepEqual(rig.state.taskOutputs(job, 0), []);
     assert.equal(rig.state.job(job)?.counts.running, 5);
@@ -82,7 +101,10 @@ describe('views', () => {
     rig.export();
     assert.deepEqual(rig.attempts(job, 1), ['1.1 failed', '1.2 failed']);
     const failed = rig.task(job, 1);
-    assert.deepEqual([failed.exitCode, failed.message, failed.reason, failed.failures], [7, 'bad', 'exit', 2]);
+    assert.deepEqual(
+      [failed.exitCode, failed.message, failed.reason, failed.failures],
+      [7, 'bad', 'exit', 2],
+    );
     assert.deepEqual(rig.attempts(job, 5), ['1.1 open']);
     assert.equal(rig.task(job, 5).agent, 'a');
     assert.equal(rig.state.task(job, 20), undefined);
@@ -90,7 +112,13 @@ describe('views', () => {
     assert.equal(rig.state.outcome(job, 0, run!)?.stdout.inline, 'hi');
     assert.equal(rig.state.outcome(job, 0, '1.9-zz'), undefined);
     assert.deepEqual(rig.state.taskOutputs(job, 0), [file('x'), file('y')]);
-    assert.deepEqual(rig.state.outputs(job, { limit: 1 }).outputs.map(({ index, path }) => [index, path]), [[0, 'x'], [0, 'y']]);
+    assert.deepEqual(
+      rig.state.outputs(job, { limit: 1 }).outputs.map(({ index, path }) => [index, path]),
+      [
+        [0, 'x'],
+        [0, 'y'],
+      ],
+    );
   });
 
   test('jobs, newest first, by label, name, owner and state, in pages', () => {
@@ -129,7 +157,14 @@ describe('views', () => {
     rig.now += 5_000;
     rig.silence();
     rig.agent('c', 'boot-1').hello(3);
-    assert.deepEqual(rig.state.agents().map(({ agent, boot, state }) => [agent, boot, state]), [['c', 'boot-1', 'live'], ['b', 'boot-2', 'silent'], ['a', 'boot-1', 'silent']]);
+    assert.deepEqual(
+      rig.state.agents().map(({ agent, boot, state }) => [agent, boot, state]),
+      [
+        ['c', 'boot-1', 'live'],
+        ['b', 'boot-2', 'silent'],
+        ['a', 'boot-1', 'silent'],
+      ],
+    );
   });
 
   test('expected end: what is left, over all slots', () => {
@@ -148,7 +183,12 @@ describe('views', () => {
   test('events of a job are bounded, the latest are kept', () => {
     using rig = new Rig();
     const job = rig.count(10_050);
-    rig.state.transaction(() => rig.units(job, Array.from({ length: 10_050 }, () => 1)));
+    rig.state.transaction(() =>
+      rig.units(
+        job,
+        Array.from({ length: 10_050 }, () => 1),
+      ),
+    );
     const events = rig.state.events(job, 0, 20_000);
     assert.deepEqual([events.length, events[0]?.seq, events.at(-1)?.seq], [10_000, 52, 10_051]);
   });
