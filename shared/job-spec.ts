@@ -164,7 +164,6 @@ export type OutputRule = z.infer<typeof outputSchema>;
 export type RetryRule = z.infer<typeof retryRuleSchema>;
 export type Matrix = z.infer<typeof matrixSchema>;
 export type Requirement = z.infer<typeof requirementSchema>;
-export type Dependency = z.infer<typeof dependencySchema>;
 
 /** What the submitter sends: the spec and, for `items`, the records by index. */
 export interface Submission {

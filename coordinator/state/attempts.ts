@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 import type { TaskRow } from './tasks.ts';
 import { unitByUid } from './unit-rows.ts';
 
-export type AttemptResult = Exclude<AttemptView['result'], 'open'>;
+type AttemptResult = Exclude<AttemptView['result'], 'open'>;
 
 /** An attempt that came to an end. `outcome`: of the visible run if it is of this attempt, else the first one heard. */
 export interface AttemptRow {

@@ -2,7 +2,7 @@ import { type JobRow, touchJob } from './job-rows.ts';
 import type { Session } from './session.ts';
 
 /** A job keeps this many of its latest events. */
-export const KEPT_EVENTS = 10_000;
+const KEPT_EVENTS = 10_000;
 
 export type EventType =
   | 'submitted'

@@ -110,7 +110,7 @@ export function countRun({ s, now }: Work, job: JobRow, outcome: Outcome): void 
   touchJob(s, job);
 }
 
-export interface BadEnd {
+interface BadEnd {
   job: JobRow;
   task: TaskRow;
   judgement: Exclude<Judgement, { kind: 'superseded' } | { counted: 'success' }>;
@@ -119,7 +119,7 @@ export interface BadEnd {
 }
 
 /** Counts a failure or a loss, which ends the attempt in the same transaction (R5), and does what follows from it (R6). */
-export function endBadly(w: Work, { job, task, judgement, reason, outcome }: BadEnd): void {
+function endBadly(w: Work, { job, task, judgement, reason, outcome }: BadEnd): void {
   const { s, now, applied } = w;
   const failed = judgement.counted === 'failure';
   endAttempt(s, job, task, {

@@ -7,7 +7,7 @@ import { applyIn, type Session, type Work } from './session.ts';
 import type { VerdictState } from './store.ts';
 import { taskAt } from './tasks.ts';
 
-export interface OutboxRow {
+interface OutboxRow {
   seq: number;
   job: number;
   idx: number;
