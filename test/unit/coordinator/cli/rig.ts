@@ -7,7 +7,7 @@ import type { JobView } from '../../../../coordinator/http/api.ts';
 import { noTasks } from '../../../../shared/task-state.ts';
 
 /** A stream that keeps what is written to it; a terminal when it has columns. */
-export class Kept extends Writable {
+class Kept extends Writable {
   text = '';
   readonly isTTY: boolean;
   readonly columns: number | undefined;
