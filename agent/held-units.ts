@@ -5,7 +5,7 @@ import type { UnitInHand } from './unit-in-hand.ts';
 /** So many units are remembered after they left our hands: a help against copies, no guarantee (R3). */
 const RECENT_UNITS = 10_000;
 
-/** What this boot has not begun of a unit; asked of the unit itself while it is in hand. */
+/** What this boot has not begun of a unit; while it is in hand, any task of it may still begin. */
 type Memory = { unit: UnitInHand } | { notBegun: readonly number[] };
 
 /** Every unit in hand, and which units this boot has met before. */
@@ -50,11 +50,11 @@ export class HeldUnits {
     return this.#recent.has(unit);
   }
 
-  /** Whether this boot has begun the task: then a copy of its unit must not say that it did not. */
+  /** Whether this boot has begun the task, or still may: then a copy of its unit must not say that it did not. */
   hasBegun(unit: UnitId, index: number): boolean {
     const memory = this.#recent.get(unit);
     if (memory === undefined) return false;
-    return !('unit' in memory ? memory.unit.notBegun() : memory.notBegun).includes(index);
+    return 'unit' in memory || !memory.notBegun.includes(index);
   }
 
   /** What this boot claims: every unit received and not deleted (R4). */

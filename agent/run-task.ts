@@ -45,6 +45,7 @@ interface Facts {
   launched: Launched | undefined;
   problem: TaskProblem | undefined;
   outputs: OutputFile[];
+  refused: readonly string[];
   stdout: LogRef;
   stderr: LogRef;
 }
@@ -58,6 +59,7 @@ export async function runTask(place: Place, task: TaskToRun, stop: StopState): P
     launched: undefined,
     problem: undefined,
     outputs: [],
+    refused: [],
     stdout: NOTHING,
     stderr: NOTHING,
   };
@@ -148,7 +150,7 @@ async function collect(
   { unit, task, run }: TaskToRun,
   { rendered, stop, facts }: { rendered: RenderedTask; stop: StopState; facts: Facts },
 ): Promise<void> {
-  const { outputs, problem } = await collectOutputs({
+  const { outputs, problem, refused } = await collectOutputs({
     rules: rendered.outputs,
     succeeded:
       facts.problem === undefined && hasSucceeded({ exit: facts.launched?.exit, stopped: stop.reason }),
@@ -158,6 +160,7 @@ async function collect(
     signal: stop.cancelled,
   });
   facts.outputs = outputs;
+  facts.refused = refused;
   facts.problem ??= problem;
 }
 
@@ -174,6 +177,7 @@ function outcomeOf(
     stopped: stop.reason,
     wasOutOfMemory: launched?.wasOutOfMemory ?? false,
     problem: facts.problem,
+    refused: facts.refused,
     limits: { runMs: spec.timeout.runMs, memoryBytes: spec.resources.memoryBytes },
   });
   return {

@@ -10,6 +10,8 @@ export interface Collected {
   outputs: OutputFile[];
   /** Why a task that otherwise succeeded did not. */
   problem: TaskProblem | undefined;
+  /** After a failure: what was asked for and could not be kept, a sentence each. */
+  refused: readonly string[];
 }
 
 export interface CollectOptions {
@@ -29,24 +31,35 @@ export interface CollectOptions {
  */
 export async function collectOutputs(options: CollectOptions): Promise<Collected> {
   const first = await tryFind(options, options.succeeded);
-  if (first.problem === undefined) return upload(options, first.outputs, undefined);
-  const second = options.succeeded ? await tryFind(options, false) : { outputs: [] };
-  return upload(options, second.outputs, first.problem);
+  if (!options.succeeded)
+    return { ...(await upload(options, first.outputs, first.problem)), refused: first.refused };
+  if (first.problem === undefined)
+    return { ...(await upload(options, first.outputs, undefined)), refused: [] };
+  const second = await tryFind(options, false);
+  const refused = second.refused.filter((text) => text !== first.problem?.message);
+  return { ...(await upload(options, second.outputs, first.problem)), refused };
 }
 
 async function tryFind(
   { rules, directory }: CollectOptions,
   succeeded: boolean,
-): Promise<{ outputs: FoundOutput[]; problem?: TaskProblem }> {
+): Promise<{ outputs: FoundOutput[]; problem?: TaskProblem; refused: string[] }> {
   const now = succeeded ? 'success' : 'failure';
   const asked = rules.filter(({ when }) => when === now || when === 'always');
   // After a failure nothing is required any more: its own reason is the one to tell.
   const effective = succeeded ? asked : asked.map((rule) => ({ ...rule, required: false }));
+  const refused: string[] = [];
+  const onRefused = (problem: TaskProblem): void => {
+    if (succeeded) throw problem;
+    refused.push(problem.message);
+  };
   try {
-    return { outputs: await findOutputs(effective, directory) };
+    return { outputs: await findOutputs(effective, directory, onRefused), refused };
   } catch (error) {
+    if (!succeeded) refused.push(messageOf(error));
     return {
       outputs: [],
+      refused,
       problem: error instanceof TaskProblem ? error : new TaskProblem('output', messageOf(error), error),
     };
   }
@@ -56,7 +69,7 @@ async function upload(
   options: CollectOptions,
   found: FoundOutput[],
   problem: TaskProblem | undefined,
-): Promise<Collected> {
+): Promise<Omit<Collected, 'refused'>> {
   const { prefix, store, signal } = options;
   try {
     return { outputs: await uploadOutputs(found, prefix, store, signal), problem };

@@ -13,11 +13,18 @@ export interface FoundOutput {
   sizeBytes: number;
 }
 
-/** What the rules match in the work directory (a real path), by path. Rejects with a `TaskProblem` (`output`). */
-export async function findOutputs(rules: readonly OutputRule[], directory: string): Promise<FoundOutput[]> {
+/**
+ * What the rules match in the work directory (a real path), by path. A file that cannot be kept is told to `onRefused`, which may throw.
+ * Rejects with a `TaskProblem` (`output`).
+ */
+export async function findOutputs(
+  rules: readonly OutputRule[],
+  directory: string,
+  onRefused: (problem: TaskProblem) => void,
+): Promise<FoundOutput[]> {
   const found = new Map<string, FoundOutput>();
   for (const rule of rules) {
-    const outputs = await findByRule(rule, directory);
+    const outputs = await findByRule(rule, directory, onRefused);
     if (outputs.length === 0 && rule.required)
       throw new TaskProblem(
         'output',
@@ -28,7 +35,11 @@ export async function findOutputs(rules: readonly OutputRule[], directory: strin
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function findByRule(rule: OutputRule, directory: string): Promise<FoundOutput[]> {
+async function findByRule(
+  rule: OutputRule,
+  directory: string,
+  onRefused: (problem: TaskProblem) => void,
+): Promise<FoundOutput[]> {
   const pattern = rule.glob.replace(/^(?:\.\/+)+/, '');
   if (!staysInside(pattern) || pattern.split('/').includes('..'))
     throw new TaskProblem(
@@ -43,8 +54,13 @@ async function findByRule(rule: OutputRule, directory: string): Promise<FoundOut
   });
   const outputs: FoundOutput[] = [];
   for (const path of paths) {
-    const output = await inspect(path, directory);
-    if (output !== undefined) outputs.push(output);
+    try {
+      const output = await inspect(path, directory);
+      if (output !== undefined) outputs.push(output);
+    } catch (error) {
+      if (!(error instanceof TaskProblem)) throw error;
+      onRefused(error);
+    }
   }
   return outputs;
 }

@@ -12,12 +12,15 @@ export interface Ended {
   /** The kernel killed a process of the task for want of memory. */
   wasOutOfMemory: boolean;
   problem: TaskProblem | undefined;
+  /** Outputs of a failed task that could not be kept. */
+  refused?: readonly string[];
   limits: { runMs: number | null; memoryBytes: number | null };
 }
 
 export type Judgement = Pick<Outcome, 'result' | 'reason' | 'exitCode' | 'signal' | 'message'>;
 
 const LONGEST_MESSAGE = 4_000;
+const MOST_REFUSED = 5;
 
 /** What a run comes to. What we did to it comes before what it did; its own failure before that of its outputs. */
 export function judge(ended: Ended): Judgement {
@@ -31,7 +34,7 @@ export function judge(ended: Ended): Judgement {
   return {
     result: reason === 'cancelled' ? 'cancelled' : 'failed',
     reason,
-    message: message.slice(0, LONGEST_MESSAGE),
+    message: [message, ...(ended.refused ?? []).slice(0, MOST_REFUSED)].join(' ').slice(0, LONGEST_MESSAGE),
     ...observed,
   };
 }

@@ -72,7 +72,9 @@ export function planDispatch(input: PlanInput): Order[] {
   let units = 0;
   for (const sharing of byPriority(input.candidates)) {
     const waiting = new Set(
-      sharing.map((candidate) => prepare(input, candidate, eligiblePools(candidate, pools))),
+      sharing
+        .map((candidate) => prepare(input, candidate, eligiblePools(candidate, pools)))
+        .filter((job) => choosePool(input, job) !== undefined),
     );
     for (
       let job = fairest(waiting, owners);
@@ -157,8 +159,23 @@ function choosePool(input: PlanInput, { pools }: Waiting): PlanningPool | undefi
   return best?.pool;
 }
 
+/** Whether a pool with this load may be given anything now. */
+export const hasRoom = (lookaheadMs: number | null, load: PoolLoad): boolean =>
+  roomLeft(lookaheadMs, load, {
+    tasks: load.outstandingTasks,
+    units: load.outstandingUnits,
+    workMs: load.outstandingMs,
+  }) > 0;
+
+const roomOf = ({ lookaheadMs }: PlanInput, pool: PlanningPool): number =>
+  roomLeft(lookaheadMs, pool.plan.load, pool);
+
 /** How much more work the pool may be given, in ms of one slot; 0: none. A pool without a live agent gets nothing ahead of time. */
-function roomOf({ lookaheadMs }: PlanInput, { plan: { load }, tasks, units, workMs }: PlanningPool): number {
+function roomLeft(
+  lookaheadMs: number | null,
+  load: PoolLoad,
+  { tasks, units, workMs }: Pick<PlanningPool, 'tasks' | 'units' | 'workMs'>,
+): number {
   if (lookaheadMs === null) return Number.POSITIVE_INFINITY;
   if (load.slots === 0) return 0;
   const room = lookaheadMs * load.slots - workMs;

@@ -3,7 +3,7 @@ import { isTerminal, type TaskState } from '../../shared/task-state.ts';
 import { eligibility } from '../core/place.ts';
 import { placePool } from '../services/plan.ts';
 import type { Explanation, JobView, TaskView } from './api.ts';
-import { taskOf, viewOf } from './find-job.ts';
+import { isOver, taskOf, viewOf } from './find-job.ts';
 import type { ApiContext } from './server.ts';
 
 interface Reason {
@@ -14,13 +14,13 @@ interface Reason {
 /** Why a job is where it is, in the words that a person needs to do something about it. */
 export function explainJob(api: ApiContext, job: JobId): Explanation {
   const view = viewOf(api.state, job);
-  const waiting = view.counts.ready > 0;
+  const waiting = view.counts.ready > 0 && !view.held;
   const pools = poolsOf(api, job);
   const reasons = [
     ...heldReasons(view),
     ...dependencyReasons(api, job, view.counts.blocked),
     ...(waiting ? waitingReasons(api, view, pools) : []),
-    ...countReasons(view),
+    ...countReasons(api, view),
   ];
   return {
     summary: reasons[0]?.text ?? `The job is ${view.state}.`,
@@ -56,7 +56,7 @@ function taskReasons(
     case 'blocked':
       return dependencyReasons(api, task.job as JobId, 1);
     case 'ready':
-      return [...heldReasons(view), ...waitingReasons(api, view, pools), ...history];
+      return [...(view.held ? heldReasons(view) : waitingReasons(api, view, pools)), ...history];
     case 'backoff': {
       const until = task.readyAt === null ? 'later' : `at ${new Date(task.readyAt).toISOString()}`;
       return [
@@ -83,21 +83,29 @@ function taskReasons(
     case 'failed':
     case 'cancelled':
     case 'lost':
-      return [{ code: task.reason ?? task.state, text: endText(task, task.state) }, ...history];
+      return [
+        { code: task.reason ?? task.state, text: endText(task, task.state) },
+        ...(task.reason === 'dependency' ? upstreamReasons(api, view) : []),
+        ...history,
+      ];
   }
 }
 
 function endText(task: TaskView, state: TaskState): string {
-  const last = task.attempts?.at(-1);
-  const exit = task.exitCode === null ? '' : ` with exit code ${task.exitCode}`;
-  const signal = task.signal === null ? '' : ` by signal ${task.signal}`;
-  const message = task.message ?? last?.message ?? null;
-  const detail = message === null ? '' : `: ${message}`;
+  const message = task.message ?? task.attempts?.at(-1)?.message ?? null;
+  const detail = message === null ? '' : `: ${withoutStop(message)}`;
   const reason = task.reason === null ? '' : ` (${task.reason})`;
-  if (state === 'lost') return `It was lost ${task.losses} times, and retry.lost allows no more${reason}.`;
+  if (state === 'lost')
+    return `It was lost ${plural(task.losses, 'time')}, and retry.lost allows no more${reason}.`;
   if (state === 'cancelled') return `It was cancelled${reason}${detail}.`;
-  return `It failed${exit}${signal}${reason} after ${task.failures} failed attempts${detail}.`;
+  // An exit code of 0 is not what it failed of; then the reason alone tells.
+  const exit = task.exitCode === null || task.exitCode === 0 ? '' : ` with exit code ${task.exitCode}`;
+  const signal = task.signal === null ? '' : ` by signal ${task.signal}`;
+  return `It failed${exit}${signal}${reason} after ${plural(task.failures, 'failed attempt')}${detail}.`;
 }
+
+const withoutStop = (text: string): string => text.trimEnd().replace(/\.$/, '');
+const plural = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
 function lossReasons(task: TaskView): Reason[] {
   return (task.attempts ?? [])
@@ -155,7 +163,7 @@ function waitingReasons(api: ApiContext, view: JobView, pools: Explanation['pool
     return [
       {
         code: 'max-parallel',
-        text: `The job already has ${outstanding} tasks out, and maxParallel is ${maxParallel}.`,
+        text: `The job already has ${plural(outstanding, 'task')} out, and maxParallel is ${maxParallel}.`,
       },
     ];
   }
@@ -173,20 +181,69 @@ function waitingReasons(api: ApiContext, view: JobView, pools: Explanation['pool
   ];
 }
 
-function countReasons(view: JobView): Reason[] {
+function countReasons(api: ApiContext, view: JobView): Reason[] {
   const { failed, lost, cancelled } = view.counts;
   const reasons: Reason[] = [];
-  if (failed + lost > 0)
+  if (failed + lost > 0) {
+    const see = failed > 0 ? 'failed' : 'lost';
     reasons.push({
       code: 'failed',
-      text: `${failed} tasks failed and ${lost} were lost. See \`clobi task list ${view.id} --state failed\`.`,
+      text: `${plural(failed, 'task')} failed and ${lost} ${lost === 1 ? 'was' : 'were'} lost. See \`clobi task list ${view.id} --state ${see}\`.`,
     });
-  if (cancelled > 0)
+    reasons.push(...commonReasons(api, view));
+  }
+  if (cancelled > 0) {
     reasons.push({
       code: 'cancelled',
-      text: `${cancelled} tasks were cancelled${view.cancelReason === null ? '' : `: ${view.cancelReason}`}.`,
+      text: `${plural(cancelled, 'task')} ${cancelled === 1 ? 'was' : 'were'} cancelled${view.cancelReason === null ? '' : `: ${withoutStop(view.cancelReason)}`}.`,
     });
+    if (view.cancelReason === 'dependency') reasons.push(...upstreamReasons(api, view));
+  }
   return reasons;
+}
+
+const MOST_READ = 500;
+const MOST_REASONS = 3;
+
+/** What the failed tasks failed of, commonest first, each with one example; of a large job, of the first ones. */
+function commonReasons(api: ApiContext, view: JobView): Reason[] {
+  const { tasks, next } = api.state.tasks(view.id as JobId, { state: 'failed', limit: MOST_READ });
+  const groups = new Map<string, { count: number; example: TaskView }>();
+  for (const task of tasks) {
+    const why = whyFailed(task);
+    groups.set(why, { count: (groups.get(why)?.count ?? 0) + 1, example: groups.get(why)?.example ?? task });
+  }
+  const among = next === undefined ? '' : ` of the first ${tasks.length}`;
+  return [...groups]
+    .sort(([, a], [, b]) => b.count - a.count)
+    .slice(0, MOST_REASONS)
+    .map(([why, { count, example }]) => {
+      const said =
+        api.state.task(view.id as JobId, example.index)?.attempts?.at(-1)?.message ?? example.message;
+      const message = said === null ? '' : `: ${withoutStop(said)}`;
+      return {
+        code: 'reason',
+        text: `${why}: ${plural(count, 'task')}${among}, e.g. task ${example.index}${message}.`,
+      };
+    });
+}
+
+function whyFailed({ reason, exitCode, signal }: TaskView): string {
+  if (reason === 'exit' && exitCode !== null) return `exit code ${exitCode}`;
+  if (reason === 'signal' && signal !== null) return `signal ${signal}`;
+  return reason ?? 'no reason given';
+}
+
+/** The jobs for whose end this one was cancelled; all of them where none can be singled out. */
+function upstreamReasons(api: ApiContext, view: JobView): Reason[] {
+  const upstream = (api.state.spec(view.id as JobId)?.depends ?? []).flatMap(
+    ({ job }) => api.state.job(job as JobId) ?? [],
+  );
+  const broken = upstream.filter((job) => isOver(job) && job.state !== 'succeeded');
+  return (broken.length === 0 ? upstream : broken).map(({ id, name, state }) => ({
+    code: 'dependency',
+    text: `It depends on job ${id} (${name}), which is ${state}.`,
+  }));
 }
 
 function poolsOf(api: ApiContext, job: JobId): Explanation['pools'] {

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
 import { jobSpecSchema, type Submission } from '../../shared/job-spec.ts';
 import { JOB_STATES } from '../../shared/task-state.ts';
 import { cancelJob } from '../services/cancel.ts';
+import { releaseJob } from '../services/release.ts';
 import { retryJob } from '../services/retry.ts';
 import { cancelBody, explanation, jobView, retryBody, submitBody, submitReply, type JobView } from './api.ts';
 import { explainJob } from './explain.ts';
@@ -109,7 +111,7 @@ async function waitForEnd(
 }
 
 function addChanges(app: FastifyInstance, api: ApiContext): void {
-  const { state, clock, signals } = api;
+  const { state } = api;
   addRoute(app, {
     method: 'POST',
     url: '/v1/jobs/:job/cancel',
@@ -134,10 +136,12 @@ function addChanges(app: FastifyInstance, api: ApiContext): void {
     summary: 'Let a held job run',
     params: jobParams,
     reply: jobView,
-    handle: ({ params }) => {
+    handle: async ({ params }) => {
       const job = findJob(state, params.job);
-      state.releaseJob(job, clock.now());
-      signals.ring('dispatchable');
+      const view = viewOf(state, job);
+      if (!view.held || isOver(view))
+        throw new ClobiError('CONFLICT', `Job ${job} is ${view.state}: only a held job can be released.`);
+      await releaseJob(api, job);
       return viewOf(state, job);
     },
   });

@@ -50,20 +50,59 @@ export class Collector {
 
   /** One receive with what follows from it. Always true: the waiting is the queue's. */
   async runOnce(signal: AbortSignal): Promise<boolean> {
-    const deliveries = await this.#receive(signal);
-    if (deliveries.length === 0) return true;
+    try {
+      const deliveries = await this.#receive(signal);
+      if (deliveries.length > 0) await this.#take(deliveries);
+      // Heard only when applied: silence must not count while words wait.
+      if (!signal.aborted) this.listening.received(deliveries.length, this.#context.clock.now());
+      return true;
+    } catch (error) {
+      this.listening.outage();
+      throw error;
+    }
+  }
+
+  async #take(deliveries: readonly Delivery[]): Promise<void> {
     faultPoint('collect.after-receive');
     const parsed = await this.#parse(deliveries);
-    await this.apply(parsed.map(({ batch }) => batch));
+    const { applied, segments } = await this.#judgeAll(parsed);
+    for (const key of segments) await this.#commitSegment(key);
     faultPoint('collect.after-commit');
-    await Promise.all(parsed.map(({ delivery }) => deleteMessage(delivery)));
+    await Promise.all(applied.map(({ delivery }) => deleteMessage(delivery)));
     faultPoint('collect.after-delete');
-    return true;
+  }
+
+  /** Together where possible; else one by one, so that a batch that cannot be applied stops none of its neighbours. */
+  async #judgeAll(
+    parsed: readonly Parsed[],
+  ): Promise<{ applied: readonly Parsed[]; segments: readonly string[] }> {
+    try {
+      return { applied: parsed, segments: this.#judge(parsed.map(({ batch }) => batch)) };
+    } catch (error) {
+      if (isStateTrouble(error)) throw error;
+    }
+    const applied: Parsed[] = [];
+    const segments: string[] = [];
+    for (const each of parsed) {
+      try {
+        segments.push(...this.#judge([each.batch]));
+        applied.push(each);
+      } catch (error) {
+        if (isStateTrouble(error)) throw error;
+        await this.#refuse(each.delivery, `it cannot be applied: ${messageOf(error)}`);
+      }
+    }
+    return { applied, segments };
   }
 
   /** Commits batches and the segments they name. */
   async apply(batches: readonly EventBatch[]): Promise<void> {
-    if (batches.length === 0) return;
+    for (const key of this.#judge(batches)) await this.#commitSegment(key);
+  }
+
+  /** Commits batches in one transaction; the segments that are to be read for them. */
+  #judge(batches: readonly EventBatch[]): readonly string[] {
+    if (batches.length === 0) return [];
     const { state, clock, signals, metrics } = this.#context;
     const applied = state.apply(batches, clock.now());
     metrics.eventBatches.inc({ pool: this.#pool.name }, batches.length);
@@ -71,26 +110,19 @@ export class Collector {
     signals.announce(applied);
     if (batches.some(({ events }) => events.some(({ type }) => CLAIM_EVENTS.has(type))))
       signals.ring('claims');
-    for (const key of applied.segmentsToRead) await this.#commitSegment(key);
+    return applied.segmentsToRead;
   }
 
   async #receive(signal: AbortSignal): Promise<Delivery[]> {
     // Until the queue has been read empty, an empty answer must come at once: with agents talking all the time a
     // long poll never ends empty.
     const waitMs = this.listening.since === undefined ? 0 : WAIT_MS;
-    try {
-      const deliveries = await this.#pool.events.receive({
-        max: MAX_RECEIVE,
-        waitMs,
-        leaseMs: eventLeaseMs(this.#context.config),
-        signal,
-      });
-      if (!signal.aborted) this.listening.received(deliveries.length, this.#context.clock.now());
-      return deliveries;
-    } catch (error) {
-      this.listening.outage();
-      throw error;
-    }
+    return this.#pool.events.receive({
+      max: MAX_RECEIVE,
+      waitMs,
+      leaseMs: eventLeaseMs(this.#context.config),
+      signal,
+    });
   }
 
   async #commitSegment(key: string): Promise<void> {
@@ -128,8 +160,13 @@ export class Collector {
       { pool: this.#pool.name, why, sample: delivery.body.slice(0, 200) },
       'refused an event message',
     );
-    const [kept] = await this.#pool.dead.send([delivery.body]);
-    if (kept?.ok === true) await deleteMessage(delivery);
+    try {
+      const [kept] = await this.#pool.dead.send([delivery.body]);
+      if (kept?.ok === true) await deleteMessage(delivery);
+    } catch (error) {
+      // It comes again; its neighbours need not wait for it.
+      this.#context.log.warn({ pool: this.#pool.name, err: error }, 'refused message could not be set aside');
+    }
   }
 }
 
@@ -139,6 +176,16 @@ export class Collector {
  */
 export const eventLeaseMs = ({ deadMs, leaseMs }: Pick<Context['config'], 'deadMs' | 'leaseMs'>): number =>
   Math.max(1, Math.min(10_000, leaseMs, Math.floor(deadMs / 2)));
+
+/** SQLite's result codes for a value that it refuses: too big, constraint, mismatch, range. */
+const VALUE_CODES: ReadonlySet<number> = new Set([18, 19, 20, 25]);
+
+/** True when the state itself could not be written (disk full, busy, closed): no fault of the batch, which must be kept. */
+function isStateTrouble(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('errcode' in error && typeof error.errcode === 'number') return !VALUE_CODES.has(error.errcode & 0xff);
+  return 'code' in error && error.code === 'ERR_INVALID_STATE';
+}
 
 /** The batch, or why it is none of ours. */
 export function parseBatch(body: string, at: { ns: string; pool: string }): EventBatch | string {

@@ -2,7 +2,7 @@ import { faultPoint } from '../../shared/fault.ts';
 import { Service } from '../../shared/service.ts';
 import type { Context } from './context.ts';
 import type { Order } from '../core/dispatch.ts';
-import { planFor } from './plan.ts';
+import { anyRoom, planFor } from './plan.ts';
 
 const IDLE_MS = 5_000;
 /** Jobs looked at; more when none of these can go anywhere: they must not hide the others. */
@@ -59,6 +59,7 @@ export class Dispatcher {
   }
 
   #plan(): Order[] {
+    if (!anyRoom(this.#context)) return [];
     for (let limit = FIRST_CANDIDATES; ; limit *= 10) {
       const candidates = this.#context.state.candidates(limit);
       const orders = planFor(this.#context, candidates);

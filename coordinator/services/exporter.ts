@@ -1,7 +1,10 @@
+import { ClobiError, isCode } from '../../shared/errors.ts';
 import { faultPoint, isPlanted } from '../../shared/fault.ts';
+import type { ObjectStore } from '../../shared/providers/ports.ts';
 import { Service } from '../../shared/service.ts';
 import { verdictKey } from '../../shared/wire/keys.ts';
 import type { Context } from './context.ts';
+import { readText } from './read-segments.ts';
 
 const IDLE_MS = 5_000;
 const BATCH = 2_000;
@@ -38,7 +41,7 @@ export class Exporter {
     faultPoint('verdict.before-put');
     const lines = pending.verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`);
     if (!isPlanted('no-verdict-export'))
-      await store.put(verdictKey(state.epoch(), pending.number), lines.join(''));
+      await putOnce(store, verdictKey(state.epoch(), pending.number), lines.join(''));
     faultPoint('verdict.after-put');
     const applied = state.markExported(pending.number, clock.now());
     faultPoint('verdict.after-mark');
@@ -47,5 +50,19 @@ export class Exporter {
     signals.announce(applied);
     signals.ring('exported');
     return true;
+  }
+}
+
+/** R12: a verdict object never changes. Ours of before a crash is the same; another one is of another coordinator. */
+async function putOnce(store: ObjectStore, key: string, body: string): Promise<void> {
+  try {
+    await store.put(key, body, { ifAbsent: store.capabilities.putIfAbsent });
+  } catch (error) {
+    if (!isCode(error, 'PRECONDITION_FAILED')) throw error;
+    if ((await readText(store, key)) === body) return;
+    throw new ClobiError(
+      'STALE_EPOCH',
+      `The verdict object ${key} exists with other content: another coordinator writes to this store in the same epoch. Stop one of them.`,
+    );
   }
 }

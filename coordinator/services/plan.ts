@@ -1,6 +1,6 @@
 import type { JobSpec } from '../../shared/job-spec.ts';
 import { MAX_UNIT_BYTES } from '../../shared/wire/unit.ts';
-import { type Order, planDispatch } from '../core/dispatch.ts';
+import { hasRoom, type Order, planDispatch } from '../core/dispatch.ts';
 import type { PlacePool } from '../core/place.ts';
 import type { JobCandidate } from '../state/store.ts';
 import { MAX_INLINE_SPEC_BYTES } from './build-unit.ts';
@@ -15,6 +15,10 @@ const ENVELOPE_BYTES = 1_024;
 const BARE_TASK_BYTES = 56;
 /** The same with a reference to its parameters, should they not fit: key and hash. */
 const REFERENCED_TASK_BYTES = 280;
+
+/** False when no pool may be given anything: then no job need be looked at. */
+export const anyRoom = ({ config, pools, state }: Context): boolean =>
+  pools.some((pool) => hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)));
 
 /** Asks the planner where the ready tasks of these jobs go now. */
 export function planFor(context: Context, candidates: readonly JobCandidate[]): Order[] {

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -19,6 +19,7 @@ import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
 import { listAll, readSegment, readText } from './read-segments.ts';
+import { wasReleased } from './release.ts';
 import { submittedAtOf } from './submitted-at.ts';
 
 export interface RebuildOptions {
@@ -51,12 +52,20 @@ export async function rebuildState(options: RebuildOptions): Promise<Rebuilt> {
     const file = stateFile(config.home);
     setAside(file, { force: options.force === true, now: clock.now(), log });
     const store = await openStore(config.store);
-    const state = openState(file);
+    // Under a name of its own until it is whole: on half a state the coordinator must not start.
+    const partial = `${file}.rebuilding`;
+    removeState(partial);
+    const state = openState(partial);
+    let rebuilt: Rebuilt;
     try {
-      return await fill({ state, store, config, log, clock });
+      rebuilt = await fill({ state, store, config, log, clock });
     } finally {
+      // The last connection's close brings the write-ahead log into the file.
       state.close();
     }
+    removeState(file);
+    renameSync(partial, file);
+    return rebuilt;
   } finally {
     lock.release();
   }
@@ -72,6 +81,13 @@ interface Work {
   clock: Clock;
 }
 
+const SUFFIXES = ['', '-wal', '-shm'];
+
+/** A write-ahead log left behind would be taken for that of the next file with this name. */
+function removeState(file: string): void {
+  for (const suffix of SUFFIXES) rmSync(`${file}${suffix}`, { force: true });
+}
+
 /** Moved, not removed: it may be all that is left of something. */
 function setAside(file: string, order: { force: boolean; now: number; log: Logger }): void {
   if (!existsSync(file)) return;
@@ -85,7 +101,7 @@ function setAside(file: string, order: { force: boolean; now: number; log: Logge
     );
   }
   const aside = `${file}.before-rebuild-${order.now}`;
-  for (const suffix of ['', '-wal', '-shm'])
+  for (const suffix of SUFFIXES)
     if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
   order.log.warn({ file: aside, jobs }, 'moved the former state aside');
 }
@@ -108,7 +124,7 @@ async function fill(work: Work): Promise<Rebuilt> {
 }
 
 /** In the order of submission, which that of the ids is: a dependency comes before what depends on it. */
-async function restoreJobs({ state, store, log }: Work): Promise<{ id: JobId; tasks: number }[]> {
+async function restoreJobs({ state, store, log, clock }: Work): Promise<{ id: JobId; tasks: number }[]> {
   const restored: { id: JobId; tasks: number }[] = [];
   for await (const key of listAll(store, 'jobs/')) {
     const id = /^jobs\/([^/]+)\/spec\.json$/.exec(key)?.[1] as JobId | undefined;
@@ -119,6 +135,7 @@ async function restoreJobs({ state, store, log }: Work): Promise<{ id: JobId; ta
       continue;
     }
     state.restoreJob(job);
+    if (job.spec.hold && (await wasReleased(store, id))) state.releaseJob(id, clock.now());
     restored.push({ id, tasks: job.spec.retryOf?.indices.length ?? job.spec.tasks.count });
   }
   return restored;

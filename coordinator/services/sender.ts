@@ -52,6 +52,8 @@ export class Sender {
     for (const { built } of units)
       for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
     const early = rows.filter((row) => row.markFirst);
+    // Marked and not sent, they would be lost for ever: nothing is marked while the queue cannot be reached.
+    if (early.length > 0) await this.#pool.units.depth();
     this.#mark(early);
     faultPoint('dispatch.before-send');
     const results = await this.#pool.units.send(units.map(({ built }) => built.message));
@@ -60,6 +62,7 @@ export class Sender {
     this.#mark(sent.filter((row) => !early.includes(row)));
     faultPoint('dispatch.after-mark');
     this.#count(sent);
+    this.#logRefused(early.filter((row) => !sent.includes(row)));
     this.#throwFailures(results);
     return rows.length === BATCH;
   }
@@ -94,6 +97,15 @@ export class Sender {
     const now = clock.now();
     metrics.unitsSent.inc({ pool: this.#pool.name }, sent.length);
     for (const row of sent) metrics.sendDelay.observe(Math.max(0, now - row.createdAt) / 1000);
+  }
+
+  /** Marked before they were sent, they are not sent again: the refusal may have come after the queue took them. */
+  #logRefused(rows: readonly UnitRow[]): void {
+    for (const row of rows)
+      this.#context.log.error(
+        { pool: this.#pool.name, unit: row.unit, jobId: row.job },
+        'a unit that must never be started twice was refused by its queue',
+      );
   }
 
   #throwFailures(results: readonly SendResult[]): void {

@@ -12,12 +12,15 @@ const CHUNK = 10_000;
 
 /** R8: ends every open task of the job as cancelled. Returns how many. */
 export function cancelOpen(w: Work, job: JobRow, reason: string): number {
-  job.cancelReason ??= reason;
-  touchJob(w.s, job);
   let cancelled = cancelRest(w, job);
   for (const state of ['blocked', 'ready', 'backoff'] as const)
     cancelled += cancelListed(w, job, state, { reason });
   for (const unit of openUnits(w.s, job)) cancelled += cancelUnit(w, job, unit, reason);
+  // In a rebuild the verdicts of the cancelled tasks are there before the request is.
+  if (job.counts.cancelled > 0) {
+    job.cancelReason ??= reason;
+    touchJob(w.s, job);
+  }
   if (cancelled > 0)
     logEvent(w.s, job, { at: w.now, type: 'cancelled', text: `${cancelled} tasks are cancelled: ${reason}` });
   return cancelled;
@@ -37,9 +40,10 @@ export function cancelNamed(w: Work, job: JobRow, indices: readonly number[], re
 
 /** Ends as cancelled every blocked task of the job: what it depends on can no longer hold. */
 export function cancelBlocked(w: Work, job: JobRow, reason: string): number {
-  job.cancelReason ??= reason;
   const rest = job.restState === 'blocked' ? cancelRest(w, job) : 0;
-  return rest + cancelListed(w, job, 'blocked', { reason });
+  const cancelled = rest + cancelListed(w, job, 'blocked', { reason });
+  if (cancelled > 0) job.cancelReason ??= reason;
+  return cancelled;
 }
 
 /** `timeout.queue`: ends as cancelled whatever has not started once. */

@@ -144,13 +144,16 @@ function applyOutcomes(
   }
 }
 
+/** Hand-backs of a copy: they say nothing of what the first one, which may be in the same hands, begins. */
+const OF_A_COPY: ReadonlySet<string> = new Set(['recent', 'redelivered']);
+
 /** R7: a `returned` is remembered, never dropped; the void follows when no live boot claims the unit. */
 function applyReturned(w: Work, event: Extract<AgentEvent, { type: 'returned' }>, { boot }: From): void {
   const unit = unitById(w.s, event.unit);
   if (unit === undefined || !remembersReturn()) return;
   hearOfUnit(w.s, unit);
   unit.returned = true;
-  if (event.receiveCount === 1 && unit.freeBoot === null) {
+  if (event.receiveCount === 1 && !OF_A_COPY.has(event.why) && unit.freeBoot === null) {
     unit.freeBoot = boot.id;
     unit.freeTasks = event.notBegun;
   }

@@ -110,8 +110,12 @@ export const eventBatchSchema = z.object({
   pool: brand<PoolName>(name),
   agent: brand<AgentId>(name),
   boot: brand<BootId>(name),
-  /** Grows by one a batch within a boot: the highest decides what the boot claims (R7). */
-  seq: z.number().int().nonnegative(),
+  /** Grows by one a batch within a boot: the highest decides what the boot claims (R7). Bounded so that places stay exact. */
+  seq: z
+    .number()
+    .int()
+    .nonnegative()
+    .lt(2 ** 33),
   sentAt: z.number().int(),
   events: z.array(eventSchema),
 });

@@ -6,6 +6,7 @@ const padded = (n: number): string => String(n).padStart(10, '0');
 export const specKey = (job: JobId): string => `jobs/${job}/spec.json`;
 export const itemsKey = (job: JobId): string => `jobs/${job}/items.ndjson`;
 export const cancelKey = (job: JobId): string => `jobs/${job}/cancel.json`;
+export const releasedKey = (job: JobId): string => `jobs/${job}/released.json`;
 export const inputKey = (sha256: string): string => `inputs/${sha256}`;
 export const resultPrefix = (job: JobId, index: number, run: RunId): string =>
   `results/${job}/${index}/${run}/`;

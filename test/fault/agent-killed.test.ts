@@ -54,7 +54,7 @@ test('SIGSTOP of an agent past its lease and the dead time, then SIGCONT: one vi
   await waitFor('it runs', async () => (await cluster.job(job)).counts.running === 1);
   const first = (await cluster.task(job, 0)).attempt ?? '';
 
-  paused.signal('SIGSTOP');
+  await cluster.suspend(paused);
   cluster.startAgent('other', { slots: 1 });
   const second = await waitFor('the next attempt runs', async () => {
     const task = await cluster.task(job, 0);

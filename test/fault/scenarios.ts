@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AgentView } from '../../coordinator/http/api.ts';
 import type { CheckOptions, Violation } from '../checker/invariants.ts';
 import { Cluster, QUICK } from '../helpers/cluster.ts';
 import { waitFor } from '../helpers/wait.ts';
@@ -62,13 +63,23 @@ const runningAttempt = (cluster: Cluster, job: string, on?: string): Promise<str
 const taskEnded = (gates: string, attempt: string): Promise<boolean> =>
   waitFor(`attempt ${attempt} has ended`, () => existsSync(join(gates, `${attempt}.ended`)));
 
+/** The agent has been heard of again and holds nothing: whatever it ran is in a segment. */
+async function reported(cluster: Cluster, name: string): Promise<void> {
+  const since = Date.now();
+  await waitFor(`${name} has reported`, async () => {
+    const { agents } = await cluster.get<{ agents: AgentView[] }>('/v1/agents');
+    const agent = agents.find(({ agent: known }) => known === name);
+    return agent !== undefined && agent.lastHeardAt > since && agent.units === 0 && agent.running === 0;
+  });
+}
+
 const sleepingHolder = (plant: string): Promise<Violation[]> =>
   onStage(plant, NEVER_DEAD, async ({ cluster, plant: env, gates, open }) => {
     await cluster.startCoordinator(env);
     const sleeper = cluster.startAgent('sleeper', { slots: 1, env });
     const job = await cluster.submit({ command: byAttempt(gates) });
     const attempt = await runningAttempt(cluster, job);
-    sleeper.signal('SIGSTOP');
+    await cluster.suspend(sleeper);
     await open(attempt, 0);
     // The lease runs out, another agent receives the message for the second time and hands it back.
     cluster.startAgent('other', { slots: 1, env });
@@ -79,6 +90,7 @@ const sleepingHolder = (plant: string): Promise<Violation[]> =>
     });
     await waitFor('the other agent has had its time', otherHasHadItsTime());
     sleeper.signal('SIGCONT');
+    await reported(cluster, 'sleeper');
     return { job, options: { expectNoLosses: true } };
   });
 
@@ -147,7 +159,7 @@ const lateFailure = (plant: string): Promise<Violation[]> =>
     const sleeper = cluster.startAgent('sleeper', { slots: 1, env });
     const job = await cluster.submit({ command: byAttempt(gates) });
     const first = await runningAttempt(cluster, job);
-    sleeper.signal('SIGSTOP');
+    await cluster.suspend(sleeper);
     cluster.startAgent('other', { slots: 1, env });
     const second = await runningAttempt(cluster, job, 'other');
     await open(first, 1);
@@ -171,7 +183,7 @@ const lateSuccessAfterCancel = (plant: string): Promise<Violation[]> =>
     const sleeper = cluster.startAgent('sleeper', { slots: 1, env });
     const job = await cluster.submit({ command: byAttempt(gates) });
     const attempt = await runningAttempt(cluster, job);
-    sleeper.signal('SIGSTOP');
+    await cluster.suspend(sleeper);
     await open(attempt, 0);
     // The task's own process is not stopped: it ends with success before the agent can hear of the cancel.
     await taskEnded(gates, attempt);

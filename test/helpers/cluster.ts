@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { z } from 'zod';
 import type { JobView, SubmitReply, TaskView } from '../../coordinator/http/api.ts';
 import { jobSpecSchema, type TaskParams } from '../../shared/job-spec.ts';
@@ -105,6 +106,19 @@ export class Cluster {
       return agents.length === names.length;
     });
     await this.coordinator?.kill();
+  }
+
+  /**
+   * SIGSTOP, but never inside a transaction on the units queue: there it would hold the lock of that file, which no other process
+   * of this machine could then take.
+   */
+  async suspend(agent: Process): Promise<void> {
+    await waitFor('the agent is stopped outside of a transaction', () => {
+      agent.signal('SIGSTOP');
+      if (isFree(join(this.home, 'queues', 'clobi-local-units.sqlite'))) return true;
+      agent.signal('SIGCONT');
+      return false;
+    });
   }
 
   async endpoint(): Promise<{ url: string; pid: number } | undefined> {
@@ -213,6 +227,18 @@ export class Cluster {
   /** What the checker finds, from the store and this client's history alone. */
   async violations(options?: CheckOptions): Promise<Violation[]> {
     return check(await openStore(`file:${join(this.home, 'store')}`), historyOf(this.history), options);
+  }
+}
+
+function isFree(file: string): boolean {
+  const database = new DatabaseSync(file, { timeout: 500 });
+  try {
+    database.exec('BEGIN IMMEDIATE; ROLLBACK');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    database.close();
   }
 }
 

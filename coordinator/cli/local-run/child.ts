@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { pause } from '../../../shared/clock.ts';
-import { messageOf } from '../../../shared/errors.ts';
+import { EXIT, messageOf } from '../../../shared/errors.ts';
 
 /**
  * One of our own programs as a child that dies with us: the end of its standard input tells it that we are gone, in whatever way. It
  * has its own process group, so a Ctrl-C on the terminal reaches us alone. States: running → (ended → running)* → stopped. A child that
- * ends on its own is started again until the restarts are used up; then `onGone` is told.
+ * ends on its own is started again until the restarts are used up, unless it refused its work (exit code 6); then `onGone` is told.
  */
 export interface ChildOptions {
   /** As people know it: "coordinator", "agent". */
@@ -65,7 +65,9 @@ export class Child {
     for (;;) {
       const why = await this.#runOnce();
       if (this.#stopping) return;
-      if (this.#left === 0) {
+      // It has refused: somebody else holds what it needs, and a new start finds the same.
+      const refused = this.#process?.exitCode === EXIT.conflict;
+      if (refused || this.#left === 0) {
         this.#options.onGone(why);
         return;
       }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { ClobiError, messageOf } from '../../../shared/errors.ts';
 import type { Submission } from '../../../shared/job-spec.ts';
 
 /**
@@ -29,13 +30,25 @@ export function chooseDirectory(
 }
 
 export async function openLocalHome(directory: string, fresh: boolean): Promise<LocalHome> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeHome(directory);
   const before = await readGeneration(directory);
   const generation = fresh ? before + 1 : before;
   const file = join(directory, 'run.json');
   await writeFile(`${file}.new`, `${JSON.stringify({ v: 1, generation })}\n`);
   await rename(`${file}.new`, file);
   return { directory, generation };
+}
+
+async function makeHome(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    throw new ClobiError(
+      'USAGE',
+      `What the run keeps cannot be written to ${directory}: ${messageOf(error)}. Name directories that can be written with --home and --results.`,
+    );
+  }
 }
 
 async function readGeneration(directory: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import { isTerminal } from '../../../shared/task-state.ts';
@@ -24,6 +24,8 @@ export interface ResultsOptions {
 
 const PARALLEL = 8;
 const LONGEST_QUEUE = 1000;
+/** Names the job whose results the directory holds. */
+const MARKER = '.clobi-job';
 const STREAMS: readonly LogStream[] = ['stdout', 'stderr'];
 
 /** Puts outputs at DIR/JOB NAME/INDEX/PATH and what the tasks printed beside them. Files that are right already stay. */
@@ -33,6 +35,7 @@ export async function saveResults(
 ): Promise<DownloadResult['failures']> {
   const superseded = await findSuperseded(options.client, chain);
   const directory = join(options.directory, chain.name);
+  await claimDirectory(directory, chain.jobs[0] ?? chain.view.id);
   const failures: DownloadResult['failures'] = [];
   for (const [i, job] of chain.jobs.entries()) {
     const skip = superseded[i] ?? new Set<number>();
@@ -52,6 +55,18 @@ export async function saveResults(
     if (options.logs) await saveLogs(job, { ...options, directory, skip, taken });
   }
   return failures;
+}
+
+/** Results of another job go first: what this one does not write again would pass for its own. */
+async function claimDirectory(directory: string, job: string): Promise<void> {
+  const marker = join(directory, MARKER);
+  await mkdir(directory, { recursive: true });
+  const owner = await readFile(marker, 'utf8').catch(() => job);
+  if (owner.trim() !== job)
+    for (const entry of await readdir(directory, { withFileTypes: true }))
+      if (entry.isDirectory() && /^\d+$/.test(entry.name))
+        await rm(join(directory, entry.name), { recursive: true, force: true });
+  await writeFile(marker, `${job}\n`);
 }
 
 async function* onlyOwn(

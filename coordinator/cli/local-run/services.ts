@@ -106,7 +106,7 @@ function pidOf(home: string): number {
 function goneError(title: string, why: string, home: string): ClobiError {
   const locked = why.includes('is in use by');
   const message = locked
-    ? `Another "clobi run" works on this: ${why}`
+    ? `Another "clobi run" works on this: ${why.replace(/^exit code \d+: /, '')}`
     : `The ${title} cannot be kept running (${why}). "clobi coordinator logs --home ${home}" shows what it said. What is done is kept; the same command goes on.`;
   return new ClobiError(locked ? 'LOCKED' : 'UNAVAILABLE', message);
 }

@@ -70,6 +70,7 @@ describe('dispatch', () => {
       ...rig.pool,
       units: {
         ...rig.pool.units,
+        depth: async () => 0,
         send: async () => {
           left = rig.context.state.unsentUnits('local', 10).length;
           return [];
@@ -82,6 +83,22 @@ describe('dispatch', () => {
       new UnitBuilder(rig.context, signerOf(keys.privateKey)),
     ).runOnce();
     assert.equal(left, 0);
+  });
+
+  test('a unit that must never start twice is not marked while its queue cannot be reached', async () => {
+    await using rig = await makeRig();
+    const hands = handsOn(rig);
+    await hands.say(new FakeAgent('a').hello());
+    await hands.submit(specOf({ retry: { lost: 0, backoff: { initialMs: 1, factor: 1, maxMs: 1 } } }));
+    hands.dispatcher.runOnce();
+    const units = { ...rig.pool.units, depth: () => Promise.reject(new Error('unreachable')) };
+    const sender = new Sender(
+      rig.context,
+      { ...rig.pool, units },
+      new UnitBuilder(rig.context, signerOf(keys.privateKey)),
+    );
+    await assert.rejects(sender.runOnce(), /unreachable/);
+    assert.equal(rig.context.state.unsentUnits('local', 10).length, 1);
   });
 
   test('big parameters go by reference, and the message keeps its bound', async () => {

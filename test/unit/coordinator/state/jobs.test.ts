@@ -239,6 +239,18 @@ describe('cancel', () => {
     );
   });
 
+  test('a job that is over keeps no reason for a cancellation that changes nothing', () => {
+    using rig = new Rig();
+    const a = rig.agent('a');
+    const job = rig.count(1);
+    const unit = rig.unit(job);
+    a.holds(unit);
+    a.reports(a.outcome(unit, 0));
+    rig.export();
+    assert.equal(rig.state.cancel(job, null, 'asked', rig.now), 0);
+    assert.deepEqual([rig.state.job(job)?.state, rig.state.job(job)?.cancelReason], ['succeeded', null]);
+  });
+
   test('failFast cancels the rest in the same transaction', () => {
     using rig = new Rig();
     const job = rig.count(100, { failFast: { count: 2 } });
