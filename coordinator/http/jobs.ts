@@ -22,6 +22,7 @@ export function addJobRoutes(app: FastifyInstance, api: ApiContext): void {
   addSubmit(app, api);
   addReads(app, api);
   addWait(app, api);
+  addRelease(app, api);
   addChanges(app, api);
 }
 
@@ -110,6 +111,25 @@ async function waitForEnd(
   }
 }
 
+function addRelease(app: FastifyInstance, api: ApiContext): void {
+  const { state } = api;
+  addRoute(app, {
+    method: 'POST',
+    url: '/v1/jobs/:job/release',
+    summary: 'Let a held job run',
+    params: jobParams,
+    reply: jobView,
+    handle: async ({ params }) => {
+      const job = findJob(state, params.job);
+      const view = viewOf(state, job);
+      if (!view.held || isOver(view))
+        throw new ClobiError('CONFLICT', `Job ${job} is ${view.state}: only a held job can be released.`);
+      await releaseJob(api, job);
+      return viewOf(state, job);
+    },
+  });
+}
+
 function addChanges(app: FastifyInstance, api: ApiContext): void {
   const { state } = api;
   addRoute(app, {
@@ -128,21 +148,6 @@ function addChanges(app: FastifyInstance, api: ApiContext): void {
           reason: body?.reason ?? 'by request',
         }),
       };
-    },
-  });
-  addRoute(app, {
-    method: 'POST',
-    url: '/v1/jobs/:job/release',
-    summary: 'Let a held job run',
-    params: jobParams,
-    reply: jobView,
-    handle: async ({ params }) => {
-      const job = findJob(state, params.job);
-      const view = viewOf(state, job);
-      if (!view.held || isOver(view))
-        throw new ClobiError('CONFLICT', `Job ${job} is ${view.state}: only a held job can be released.`);
-      await releaseJob(api, job);
-      return viewOf(state, job);
     },
   });
   addRoute(app, {
