@@ -22,13 +22,14 @@ const runExample = (room: Room): Promise<CliResult> =>
 const assertSucceeded = ({ code, stderr }: CliResult): void => assert.equal(code, 0, stderr);
 
 /** Every file below the results of one job, as `<index>/<path>`, sorted; none when it left no results. */
+/** The files of the tasks; the marker that names the job is not one of them. */
 async function resultsOf(room: Room, job: string): Promise<string[]> {
   const entries = await readdir(room.at('results', job), { recursive: true, withFileTypes: true }).catch(
     () => [],
   );
   const root = room.at('results', job).length + 1;
   return entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name !== '.clobi-job')
     .map((entry) => join(entry.parentPath, entry.name).slice(root))
     .sort();
 }
