@@ -21,8 +21,7 @@ const runExample = (room: Room): Promise<CliResult> =>
 
 const assertSucceeded = ({ code, stderr }: CliResult): void => assert.equal(code, 0, stderr);
 
-/** Every file below the results of one job, as `<index>/<path>`, sorted; none when it left no results. */
-/** The files of the tasks; the marker that names the job is not one of them. */
+/** Every file below the results of one job but the marker that names it, as `<index>/<path>`, sorted; none when it left no results. */
 async function resultsOf(room: Room, job: string): Promise<string[]> {
   const entries = await readdir(room.at('results', job), { recursive: true, withFileTypes: true }).catch(
     () => [],
