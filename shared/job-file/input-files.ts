@@ -127,17 +127,19 @@ async function stageTasks(
 ): Promise<{ items: TaskParams[]; findings: Finding[] }> {
   const items: TaskParams[] = [];
   const findings: Finding[] = [];
-  const stageTask = async (index: number): Promise<void> => {
+  const stageTask = async (index: number): Promise<Finding[]> => {
     const params = paramsOf(request.tasks, index, request.items);
     const task = { jobId: '', index, count: request.tasks.count, params };
     const { inputs, findings: found } = await stageEntries(entries, { request, hashes, task });
     items[index] = { ...params, inputs: inputs.map(({ input }) => input) };
     const wrong = found.length > 0 ? found : checkDestinations(inputs, common);
-    findings.push(...wrong.map((finding) => ({ ...finding, message: `${finding.message} (task ${index})` })));
+    return wrong.map((finding) => ({ ...finding, message: `${finding.message} (task ${index})` }));
   };
   for (let from = 0; from < request.tasks.count && findings.length < TASK_FINDINGS; from += TASKS_AT_ONCE) {
     const size = Math.min(TASKS_AT_ONCE, request.tasks.count - from);
-    await Promise.all(Array.from({ length: size }, (_, offset) => stageTask(from + offset)));
+    const batch = await Promise.all(Array.from({ length: size }, (_, offset) => stageTask(from + offset)));
+    // In the order of the tasks, whichever was looked at first.
+    findings.push(...batch.flat());
   }
   return { items, findings: findings.slice(0, TASK_FINDINGS) };
 }
