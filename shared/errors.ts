@@ -100,6 +100,19 @@ export const ERROR_KINDS = {
     false,
     'The message went to another receiver because its lease ran out.',
   ),
+  CLOUD_AUTH: kind(
+    502,
+    EXIT.notAuthorised,
+    false,
+    'A cloud does not know our credentials, or they lack a right; the message names the action to allow.',
+  ),
+  CLOUD_QUOTA: kind(
+    502,
+    EXIT.failed,
+    false,
+    'A limit of the cloud account is reached; the message names it. Raise it, or make room.',
+  ),
+  THROTTLED: kind(503, EXIT.failed, true, 'A cloud asks for fewer requests; it is tried again more slowly.'),
   UNAVAILABLE: kind(503, EXIT.failed, true, 'A queue or store cannot be reached; it is tried again.'),
   INTERNAL: kind(500, EXIT.failed, false, 'A defect in Clobi. The log has the details; please report it.'),
 } as const satisfies Record<string, ErrorKind>;

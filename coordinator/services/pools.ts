@@ -17,7 +17,7 @@ export async function openPools(config: CoordinatorConfig, primary: ObjectStore)
 
 async function openPool(config: PoolConfig, primaryUrl: string, primary: ObjectStore): Promise<Pool> {
   const [units, events, dead] = (await Promise.all(
-    [config.unitsQueue, config.eventsQueue, config.deadQueue].map(openQueue),
+    [config.unitsQueue, config.eventsQueue, config.deadQueue].map((url) => openQueue(url)),
   )) as [Pool['units'], Pool['events'], Pool['dead']];
   await Promise.all([units, events, dead].map((queue) => queue.ensure()));
   const store = config.store === primaryUrl ? primary : await openStore(config.store);

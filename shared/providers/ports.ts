@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { DirectUploads } from './direct.ts';
 
 /**
  * What a provider must give (DESIGN §5). Policy lives above: an adapter translates and nothing else.
@@ -49,6 +50,8 @@ export interface Delivery {
 
 export interface ObjectStore {
   readonly capabilities: StoreCapabilities;
+  /** Uploads without credentials, where the store has them. */
+  readonly direct?: DirectUploads;
   /** Durable when it resolves. With `ifAbsent` an existing key rejects with `PRECONDITION_FAILED`. */
   put(key: string, body: PutBody, options?: { ifAbsent?: boolean }): Promise<ObjectInfo>;
   /** Rejects with `NOT_FOUND`; returns undefined when `ifNoneMatch` equals the current ETag. */
