@@ -156,7 +156,13 @@ describe('requests to go', () => {
   const program = `import { watchStopSignals } from ${fileOf('agent/stop-signals.ts')};
     const stops = watchStopSignals();
     stops.drain.onabort = () => console.log('drain');
-    stops.now.onabort = () => { console.log('now'); stops.dispose(); clearInterval(alive); };
+    const finish = () => { stops.dispose(); clearInterval(alive); };
+    stops.now.onabort = () => {
+      console.log('now');
+      // Until its input ends it takes any number of signals more.
+      if (process.stdin.readableEnded) finish();
+      else process.stdin.resume().once('end', finish);
+    };
     const alive = setInterval(() => undefined, 1000);
     console.log('ready');`;
 
@@ -173,6 +179,7 @@ describe('requests to go', () => {
       },
       5_000,
     );
+    child.stdin?.end();
     const [code] = await exited;
     assert.equal(code, 0);
     assert.equal(line(), 'ready\ndrain\nnow');
