@@ -56,6 +56,7 @@ export class Agent {
   readonly #leases: LeaseKeeper;
   /** Aborts when the control document asks us to drain. */
   readonly #drainAsked = new AbortController();
+  #isDraining = false;
 
   constructor(parts: AgentParts) {
     const { identity, clock, log, store, settings } = parts;
@@ -105,7 +106,8 @@ export class Agent {
       ...rest,
     });
     const load = () => ({ running: work.running, freeSlots: slots.freeSlots });
-    this.#heartbeat = new Heartbeat({ events, held, intervalMs: timing.heartbeatMs, load, log });
+    const hello = () => (this.#isDraining ? undefined : parts.hello);
+    this.#heartbeat = new Heartbeat({ events, held, intervalMs: timing.heartbeatMs, load, hello, log });
     this.#leases = new LeaseKeeper({ held, leaseMs, clock, log });
     this.#events = events;
     this.#slots = slots;
@@ -143,6 +145,7 @@ export class Agent {
 
   async #drain(now: AbortSignal): Promise<void> {
     const { log } = this.#parts;
+    this.#isDraining = true;
     log.info({ units: this.#held.size, running: this.#work.running }, 'draining');
     // The receive is over before anything is handed back: it must not swallow what another could take.
     await this.#take.stop();

@@ -8,9 +8,6 @@ import { Listening } from './listening.ts';
 import { readSegment } from './read-segments.ts';
 
 const MAX_RECEIVE = 100;
-const WAIT_MS = 20_000;
-/** Kinds of events after which somebody may hold a unit no longer. */
-const CLAIM_EVENTS: ReadonlySet<string> = new Set(['returned', 'goodbye', 'hello', 'draining']);
 
 interface Parsed {
   delivery: Delivery;
@@ -108,15 +105,13 @@ export class Collector {
     metrics.eventBatches.inc({ pool: this.#pool.name }, batches.length);
     metrics.count(applied);
     signals.announce(applied);
-    if (batches.some(({ events }) => events.some(({ type }) => CLAIM_EVENTS.has(type))))
-      signals.ring('claims');
     return applied.segmentsToRead;
   }
 
   async #receive(signal: AbortSignal): Promise<Delivery[]> {
     // Until the queue has been read empty, an empty answer must come at once: with agents talking all the time a
     // long poll never ends empty.
-    const waitMs = this.listening.since === undefined ? 0 : WAIT_MS;
+    const waitMs = this.listening.since === undefined ? 0 : this.listening.waitMs;
     return this.#pool.events.receive({
       max: MAX_RECEIVE,
       waitMs,

@@ -40,10 +40,11 @@ export class Signals {
   }
 
   /** Wakes whom a transaction concerns. */
-  announce(applied: Pick<Applied, 'verdicts' | 'dispatchable' | 'revokes'>): void {
+  announce(applied: Pick<Applied, 'verdicts' | 'dispatchable' | 'revokes'> & { claims?: boolean }): void {
     if (applied.verdicts) this.ring('verdicts');
     if (applied.dispatchable) this.ring('dispatchable');
     if (applied.revokes) this.ring('revokes');
+    if (applied.claims === true) this.ring('claims');
     this.ring('changed');
   }
 }

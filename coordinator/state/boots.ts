@@ -80,17 +80,18 @@ export function endBoot(
   const claimed = s.sql('SELECT unit FROM claims WHERE boot = ? AND live = 1').all(boot.id) as {
     unit: number;
   }[];
-  for (const { unit } of claimed) endClaim(s, unit, boot.id);
+  for (const { unit } of claimed) endClaim(w, unit, boot.id);
   agentsChanged(w, boot.pool);
 }
 
-export function endClaim(s: Session, uid: number, boot: number): void {
+export function endClaim({ s, applied }: Work, uid: number, boot: number): void {
   const { changes } = s
     .sql('UPDATE claims SET live = 0 WHERE unit = ? AND boot = ? AND live = 1')
     .run(uid, boot);
   if (changes === 0) return;
   const unit = unitByUid(s, uid);
   unit.claims -= 1;
+  if (unit.claims === 0 && unit.open > 0) applied.claims = true;
   touchUnit(unit);
 }
 

@@ -1,6 +1,6 @@
 import type { UnitId } from '../../shared/ids.ts';
 import { type BootRow, endClaim } from './boots.ts';
-import type { Session } from './session.ts';
+import type { Session, Work } from './session.ts';
 import { touchUnit, unitById, type UnitRecord } from './unit-rows.ts';
 
 /** Events of one batch are told apart by their position: at most this many are in one. */
@@ -10,7 +10,8 @@ const EVENTS_A_BATCH = 2 ** 20;
 export const placeOf = (seq: number, position: number): number => seq * EVENTS_A_BATCH + position;
 
 /** R4, R7: the boot holds exactly these units, unless a newer heartbeat said otherwise; what was begun since is held too. */
-export function applyHeartbeat(s: Session, boot: BootRow, units: readonly UnitId[], place: number): void {
+export function applyHeartbeat(w: Work, boot: BootRow, units: readonly UnitId[], place: number): void {
+  const { s } = w;
   const newest = place > boot.beat && boot.ended === null;
   const held = new Set<number>();
   for (const id of units) {
@@ -24,7 +25,7 @@ export function applyHeartbeat(s: Session, boot: BootRow, units: readonly UnitId
   const before = s
     .sql('SELECT unit FROM claims WHERE boot = ? AND live = 1 AND place < ?')
     .all(boot.id, place) as { unit: number }[];
-  for (const { unit } of before) if (!held.has(unit)) endClaim(s, unit, boot.id);
+  for (const { unit } of before) if (!held.has(unit)) endClaim(w, unit, boot.id);
 }
 
 /** A unit that the boot has begun, or reports on: it holds it, unless a newer heartbeat said otherwise. */

@@ -1,7 +1,7 @@
 import { parseAttemptId } from '../../shared/ids.ts';
 import type { AgentEvent, EventBatch } from '../../shared/wire/event.ts';
 import { endsOwnClaim, remembersReturn } from '../core/void.ts';
-import { agentsChanged, type BootRow, endBoot, endClaim, hearBoot, saveBoot } from './boots.ts';
+import { agentsChanged, type BootRow, endBoot, endClaim, type Hello, hearBoot, saveBoot } from './boots.ts';
 import { applyBegun, applyHeartbeat, hearOfUnit, placeOf } from './claims.ts';
 import { jobBySeq, type JobRow, touchJob } from './job-rows.ts';
 import { commitOutcome } from './outcomes.ts';
@@ -46,18 +46,15 @@ function applyBatch(w: Work, batch: EventBatch): void {
 function applyEvent(w: Work, event: AgentEvent, from: From): void {
   const { boot } = from;
   switch (event.type) {
-    case 'hello':
-      boot.hello = JSON.stringify(event);
-      {
-        agentsChanged(w, boot.pool);
-        return;
-      }
-    case 'heartbeat':
+    case 'hello': {
+      applyHello(w, boot, event);
+      return;
+    }
+    case 'heartbeat': {
       if (from.place > boot.beat) boot.running = event.running;
-      {
-        applyHeartbeat(w.s, boot, event.claims, from.place);
-        return;
-      }
+      applyHeartbeat(w, boot, event.claims, from.place);
+      return;
+    }
     case 'started': {
       applyStarted(w, event, from);
       return;
@@ -70,18 +67,16 @@ function applyEvent(w: Work, event: AgentEvent, from: From): void {
       applyReturned(w, event, from);
       return;
     }
-    case 'draining':
+    case 'draining': {
       boot.draining = 1;
-      {
-        agentsChanged(w, boot.pool);
-        return;
-      }
-    case 'goodbye':
+      agentsChanged(w, boot.pool);
+      return;
+    }
+    case 'goodbye': {
       boot.ended = 'goodbye';
-      {
-        endBoot(w, boot, 'goodbye');
-        return;
-      }
+      endBoot(w, boot, 'goodbye');
+      return;
+    }
     case 'rejected':
       if (!from.repeated) boot.rejected += 1;
       return;
@@ -90,6 +85,14 @@ function applyEvent(w: Work, event: AgentEvent, from: From): void {
       return;
     }
   }
+}
+
+/** Said with every heartbeat; mostly it says nothing new. */
+function applyHello(w: Work, boot: BootRow, event: Hello): void {
+  const hello = JSON.stringify(event);
+  if (hello === boot.hello) return;
+  boot.hello = hello;
+  agentsChanged(w, boot.pool);
 }
 
 /** A kind of event that only a newer agent knows. */
@@ -158,5 +161,6 @@ function applyReturned(w: Work, event: Extract<AgentEvent, { type: 'returned' }>
     unit.freeTasks = event.notBegun;
   }
   touchUnit(unit);
-  if (endsOwnClaim(event, unit.size)) endClaim(w.s, unit.uid, boot.id);
+  if (unit.open > 0) w.applied.claims = true;
+  if (endsOwnClaim(event, unit.size)) endClaim(w, unit.uid, boot.id);
 }

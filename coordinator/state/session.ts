@@ -129,6 +129,7 @@ export const nothingApplied = (): Applied => ({
   dispatchable: false,
   segmentsToRead: [],
   revokes: false,
+  claims: false,
 });
 
 /** Does `work` in a transaction and returns what it changed. */

@@ -118,6 +118,8 @@ export interface Applied {
   segmentsToRead: string[];
   /** Units to revoke changed. */
   revokes: boolean;
+  /** A unit has lost its last holder, or was handed back. */
+  claims: boolean;
 }
 
 export interface JudgeState {

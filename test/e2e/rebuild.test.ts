@@ -8,6 +8,7 @@ import { waitFor } from '../helpers/wait.ts';
 
 test('the database is deleted with tasks done, running and waiting: rebuild brings back the finished and finishes the rest', async () => {
   await using cluster = await Cluster.create();
+  const WAITING = 400;
   const gate = join(cluster.home, 'gate');
   await cluster.startCoordinator();
   cluster.startAgent('a');
@@ -24,11 +25,12 @@ test('the database is deleted with tasks done, running and waiting: rebuild brin
       '-c',
       `if [ $CLOBI_TASK_INDEX -ge 10 ]; then while [ ! -e '${gate}' ]; do sleep 0.05; done; fi`,
     ],
-    tasks: { kind: 'count', count: 40 },
+    tasks: { kind: 'count', count: WAITING },
   });
-  await waitFor('10 tasks are done and 2 run', async () => {
+  // More than the lookahead holds: some are dispatched, and most have never been.
+  await waitFor('10 tasks are done, 2 run and most wait', async () => {
     const { counts } = await cluster.job(half);
-    return counts.succeeded === 10 && counts.running === 2;
+    return counts.succeeded === 10 && counts.running === 2 && counts.ready > WAITING / 2;
   });
   await cluster.observe(half);
 
@@ -44,7 +46,7 @@ test('the database is deleted with tasks done, running and waiting: rebuild brin
   await writeFile(gate, '');
   await cluster.startCoordinator();
 
-  assert.equal((await cluster.over(half)).counts.succeeded, 40);
+  assert.equal((await cluster.over(half, 120_000)).counts.succeeded, WAITING);
   assert.equal((await cluster.over(finished)).counts.succeeded, 20);
   const after = await cluster.observe(finished);
   assert.deepEqual(

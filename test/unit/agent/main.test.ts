@@ -241,7 +241,8 @@ describe('runAgent', () => {
       outcomes.map(({ index, result, stdout }) => [index, result, stdout.inline]).sort(),
       [0, 1, 2].map((n) => [n, 'succeeded', 'hello\n']),
     );
-    assert.deepEqual([types[0], types[1], types.at(-1)], ['hello', 'heartbeat', 'goodbye']);
+    assert.deepEqual([types[0], types.at(-1)], ['hello', 'goodbye']);
+    assert.ok(types.includes('heartbeat'));
     assert.ok(types.includes('draining'));
     await assert.rejects(stat(leftover), { code: 'ENOENT' });
     takeDirectory(at.home, 'local', 'one').release();

@@ -151,6 +151,24 @@ describe('leases, heartbeats, started', () => {
     );
   });
 
+  it('says hello again with each heartbeat, for a coordinator that lost its state, but not while it drains', async () => {
+    await using rig = (await Rig.create({ timing: { heartbeatMs: 20 } })).start();
+    const beats = (): string[] =>
+      rig.batches
+        .map(({ events }) => events.map(({ type }) => type).join(' '))
+        .filter((types) => types.includes('heartbeat'));
+    await rig.until('heartbeat', 3);
+    assert.deepEqual(new Set(beats()), new Set(['hello heartbeat']));
+    rig.autoEnd = false;
+    const unit = unitOf(1);
+    await rig.send(unit);
+    await rig.until('started');
+    rig.drain();
+    await rig.until('draining');
+    await rig.when('it beats while it drains', () => beats().at(-1) === 'heartbeat');
+    await rig.end(unit, 0);
+  });
+
   it('says hello first, and `started` once and only for tasks that still run', async () => {
     await using rig = await Rig.create({ timing: { heartbeatMs: 60_000, flushMs: 50 } });
     rig.start();
