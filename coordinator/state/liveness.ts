@@ -40,6 +40,12 @@ function endSilentBoots(
   s: Session,
   { pool, silentSince, now }: { pool: string; silentSince: number; now: number },
 ): { agent: AgentId; boot: BootId }[] {
+  // Heard in the future: the clock has been set back since, and its silence begins anew.
+  s.sql('UPDATE boots SET heard_at = ? WHERE pool = ? AND ended IS NULL AND heard_at > ?').run(
+    now,
+    pool,
+    now,
+  );
   const silent = s
     .sql('SELECT id, agent, boot, pool FROM boots WHERE pool = ? AND ended IS NULL AND heard_at < ?')
     .all(pool, silentSince);

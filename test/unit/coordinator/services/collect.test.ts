@@ -75,9 +75,39 @@ describe('rescue', () => {
     await hands.collector.runOnce(never);
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.losses, 0);
-    rig.clock.ms += 1000;
+    hands.listenFor(1000);
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.losses, 1);
+  });
+
+  test('a coordinator that was stopped, or whose clock jumped, takes nobody for silent before it has listened again', async () => {
+    await using rig = await makeRig({ heartbeat: 100, dead: 1000 });
+    const { hands, agent, job, unit } = await claimedUnit(rig);
+    await hands.collector.runOnce(never);
+    hands.listenFor(500);
+    const losses = async (): Promise<number | undefined> => {
+      await hands.rescuer.runOnce();
+      return rig.context.state.task(job, 0)?.losses;
+    };
+    rig.clock.ms += 3_600_000;
+    assert.equal(await losses(), 0, 'the rescuer wakes first, and heartbeats wait in the queue');
+    await hands.say(agent.heartbeat([unit.unit]));
+    assert.equal(await losses(), 0);
+    hands.listenFor(900);
+    assert.equal(await losses(), 0);
+
+    rig.clock.ms -= 3_600_000;
+    assert.equal(await losses(), 0);
+    hands.listenFor(900);
+    assert.equal(await losses(), 0);
+    hands.listenFor(1000);
+    assert.equal(await losses(), 0);
+    hands.listenFor(1500);
+    assert.equal(
+      await losses(),
+      1,
+      'an agent that died before the clock was set back is found silent all the same',
+    );
   });
 
   test('what a silent agent had written is committed in place of the loss', async () => {
@@ -88,7 +118,7 @@ describe('rescue', () => {
       `${JSON.stringify(agent.outcome(unit, 0))}\n`,
     );
     await hands.collector.runOnce(never);
-    rig.clock.ms += 2000;
+    hands.listenFor(2000);
     await hands.rescuer.runOnce();
     while (await hands.exporter.runOnce());
     const task = rig.context.state.task(job, 0);
@@ -109,7 +139,7 @@ describe('rescue', () => {
     await hands.collector.runOnce(never);
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.state, 'dispatched');
-    rig.clock.ms += 10_000;
+    hands.listenFor(10_000);
     await hands.rescuer.runOnce();
     assert.deepEqual(
       [rig.context.state.task(job, 0)?.state, rig.context.state.task(job, 0)?.losses],
@@ -125,12 +155,12 @@ describe('rescue', () => {
     const job = await hands.submit(specOf());
     await hands.dispatch();
     await hands.collector.runOnce(never);
-    rig.clock.ms += 10_000;
+    hands.listenFor(10_000);
     await hands.rescuer.runOnce();
-    rig.clock.ms += 999;
+    hands.listenFor(999);
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.losses, 0);
-    rig.clock.ms += 2;
+    hands.listenFor(2);
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.losses, 1);
   });
@@ -142,7 +172,7 @@ describe('rescue', () => {
     const job = await hands.submit(specOf());
     await hands.dispatch();
     await hands.collector.runOnce(never);
-    rig.clock.ms += 10_000;
+    hands.listenFor(10_000);
     await hands.say(new FakeAgent('a').hello());
     await hands.rescuer.runOnce();
     assert.equal(rig.context.state.task(job, 0)?.losses, 0);

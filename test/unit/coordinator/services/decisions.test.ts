@@ -24,8 +24,20 @@ describe('Listening', () => {
     listening.outage();
     assert.equal(listening.since, undefined);
     listening.received(0, 50);
-    listening.received(1, 50 + 30_001);
+    listening.received(1, 50 + 1001);
     assert.equal(listening.since, undefined);
+  });
+
+  test('has ended already when asked after such a time, before the next receive', () => {
+    const listening = new Listening(60_000);
+    assert.equal(listening.waitMs, 20_000);
+    listening.received(0, 0);
+    for (let at = 20_000; at <= 100_000; at += 20_000) listening.received(0, at);
+    assert.equal(listening.forAtLeast(60_000, 130_000), true);
+    assert.equal(listening.forAtLeast(60_000, 130_001), false);
+    assert.equal(listening.forAtLeast(60_000, 99_999), false, 'the clock was set back');
+    listening.received(0, 99_999);
+    assert.equal(listening.since, 99_999);
   });
 });
 

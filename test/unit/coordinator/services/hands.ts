@@ -15,6 +15,9 @@ import { type Rig, takeUnits } from './rig.ts';
 export const keys = newKeyPair();
 export const never = new AbortController().signal;
 
+/** Shorter than any gap that would count as an outage. */
+const STEP_MS = 500;
+
 /** The services of a rig, driven by hand. */
 export function handsOn(rig: Rig) {
   const { context, pool } = rig;
@@ -36,6 +39,13 @@ export function handsOn(rig: Rig) {
     say: async (...batches: EventBatch[]): Promise<void> => {
       await pool.events.send(batches.map((batch) => JSON.stringify(batch)));
       await collector.runOnce(never);
+    },
+    /** Time passes while the events queue is listened to and stays empty. */
+    listenFor: (ms: number): void => {
+      for (let left = ms; left > 0; left -= STEP_MS) {
+        rig.clock.ms += Math.min(left, STEP_MS);
+        collector.listening.received(0, rig.clock.ms);
+      }
     },
     /** From ready tasks to messages in agents' hands. */
     dispatch: async (): Promise<UnitBody[]> => {
