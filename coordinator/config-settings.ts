@@ -1,9 +1,9 @@
 import type { LevelWithSilent } from 'pino';
-import { ClobiError } from '../shared/errors.ts';
+import type { Finding } from '../shared/job-file/problems.ts';
 import { DURATION_PATTERN, parseDuration } from '../shared/units-of-measure.ts';
 
 /** Every setting that is one value, with its default, its bounds and what it means (docs/config.md is made of this). */
-interface DurationSetting {
+export interface DurationSetting {
   kind: 'duration';
   /** Name in the compiled configuration; ends in Ms. */
   compiled: string;
@@ -14,7 +14,7 @@ interface DurationSetting {
   off: boolean;
   meaning: string;
 }
-interface TextSetting {
+export interface TextSetting {
   kind: 'text';
   compiled: string;
   default: string;
@@ -129,48 +129,67 @@ export interface SettingValues {
   epochCheckMs: number;
 }
 
-/** Settings as given → compiled values; relations are checked with both values named. */
-export function compileSettings(given: Readonly<Record<string, unknown>>): SettingValues {
-  const compiled: Record<string, string | number | null> = {};
-  for (const [name, setting] of Object.entries(SETTINGS)) {
-    compiled[setting.compiled] = compileOne(name, setting, given[name] ?? setting.default);
-  }
-  const values = compiled as unknown as SettingValues;
-  requireLess(
-    ['heartbeat', values.heartbeatMs],
-    ['dead', values.deadMs],
-    'else every agent is dead between two heartbeats',
-  );
-  requireLess(
-    ['dead', values.deadMs],
-    ['notAfter', values.notAfterMs],
-    'else units expire before a dead agent is noticed',
-  );
-  return values;
+export interface CompiledSettings {
+  /** Where one is wrong, its default. */
+  values: SettingValues;
+  findings: Finding[];
 }
 
-function compileOne(
-  name: string,
+/** Settings as given → compiled values; relations are checked with both values named. */
+export function compileSettings(given: Readonly<Record<string, unknown>>): CompiledSettings {
+  const findings: Finding[] = [];
+  const compiled: Record<string, string | number | null> = {};
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const value = compileOne(setting, given[name] ?? setting.default);
+    if (value === undefined)
+      findings.push({ path: [name], message: `${name} ${refusalOf(setting, given[name])}` });
+    const kept = value === undefined ? compileOne(setting, setting.default) : value;
+    compiled[setting.compiled] = kept ?? null;
+  }
+  const values = compiled as unknown as SettingValues;
+  const relations = [
+    requireLess(
+      ['heartbeat', values.heartbeatMs],
+      ['dead', values.deadMs],
+      'else every agent is dead between two heartbeats',
+    ),
+    requireLess(
+      ['dead', values.deadMs],
+      ['notAfter', values.notAfterMs],
+      'else units expire before a dead agent is noticed',
+    ),
+  ];
+  for (const broken of relations) {
+    // Points at what was given; the other one is a default.
+    if (broken !== undefined)
+      findings.push({
+        path: [given[broken.smaller] === undefined ? broken.larger : broken.smaller],
+        message: broken.message,
+      });
+  }
+  return { values, findings };
+}
+
+/** Undefined when the value is none for this setting; null for `off`. */
+export function compileOne(
   setting: DurationSetting | TextSetting,
   value: unknown,
-): string | number | null {
-  if (setting.kind === 'text') {
-    if (typeof value === 'string' && setting.pattern.test(value)) return value;
-    throw new ClobiError(
-      'INVALID_CONFIG',
-      `${name} is ${JSON.stringify(value)}; it must be ${setting.expected}.`,
-    );
-  }
+): string | number | null | undefined {
+  if (setting.kind === 'text')
+    return typeof value === 'string' && setting.pattern.test(value) ? value : undefined;
   // YAML reads a bare `off` as text in version 1.2 and as false in 1.1.
   if (setting.off && (value === 'off' || value === null || value === false)) return null;
   const ms = toMillis(value);
-  if (ms !== undefined && Number.isFinite(ms) && ms >= setting.minMs && ms <= setting.maxMs)
-    return Math.round(ms);
+  const fits = ms !== undefined && Number.isFinite(ms) && ms >= setting.minMs && ms <= setting.maxMs;
+  return fits ? Math.round(ms) : undefined;
+}
+
+/** `is "1ms"; it must be …`, after the setting's name. */
+export function refusalOf(setting: DurationSetting | TextSetting, value: unknown): string {
+  const found = `is ${JSON.stringify(value)}; it must be`;
+  if (setting.kind === 'text') return `${found} ${setting.expected}`;
   const off = setting.off ? ' or off' : '';
-  throw new ClobiError(
-    'INVALID_CONFIG',
-    `${name} is ${JSON.stringify(value)}; it must be a time from ${setting.minMs} ms to ${setting.maxMs} ms, like ${setting.default}${off}.`,
-  );
+  return `${found} a time from ${setting.minMs} ms to ${setting.maxMs} ms, like ${setting.default}${off}`;
 }
 
 /** A bare number is milliseconds; undefined when it is no duration. */
@@ -181,14 +200,13 @@ function toMillis(value: unknown): number | undefined {
   return DURATION_PATTERN.test(value) ? parseDuration(value) : undefined;
 }
 
-function requireLess(
-  smaller: readonly [string, number],
-  larger: readonly [string, number],
+/** What is wrong when the first is not the shorter one. */
+export function requireLess(
+  [smaller, smallerMs]: readonly [string, number],
+  [larger, largerMs]: readonly [string, number],
   why: string,
-): void {
-  if (smaller[1] < larger[1]) return;
-  throw new ClobiError(
-    'INVALID_CONFIG',
-    `${smaller[0]} (${smaller[1]} ms) must be shorter than ${larger[0]} (${larger[1]} ms), ${why}.`,
-  );
+): { smaller: string; larger: string; message: string } | undefined {
+  if (smallerMs < largerMs) return undefined;
+  const message = `${smaller} (${smallerMs} ms) must be shorter than ${larger} (${largerMs} ms), ${why}`;
+  return { smaller, larger, message };
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
-import { ClobiError, messageOf } from '../shared/errors.ts';
+import { nowhere } from '../shared/job-file/positions.ts';
+import { type Finding, type Problem, suggest } from '../shared/job-file/problems.ts';
 import { storeDirectory } from '../shared/paths.ts';
+import { type ConfigFile, configError, readConfigFile } from './config-file.ts';
+import { compilePlace } from './config-places.ts';
 import { compilePools, type PoolConfig } from './config-pools.ts';
 import { compileSettings, SETTINGS, type SettingValues } from './config-settings.ts';
 
@@ -29,76 +30,86 @@ export interface ConfigSources {
 
 const configFile = (home: string): string => join(home, 'clobi.yaml');
 
-/** Reads and compiles all sources. Rejects what it does not know with `INVALID_CONFIG`, naming setting, value and bounds. */
+/** Reads and compiles all sources. Rejects with `INVALID_CONFIG` and every problem in one go, each with its place. */
 export function loadConfig(sources: ConfigSources): CoordinatorConfig {
-  const file = readConfigFile(configFile(sources.home));
-  const { pools, store, ...fromFile } = file;
-  refuseUnknown(fromFile);
-  const merged = {
-    ...fromFile,
-    ...fromEnvironment(sources.env ?? {}),
-    ...dropUndefined(sources.flags ?? {}),
-  };
-  refuseUnknown(merged);
-  const primary = store ?? `file:${storeDirectory(sources.home)}`;
-  if (typeof primary !== 'string') {
-    throw new ClobiError(
-      'INVALID_CONFIG',
-      `store is ${JSON.stringify(store)}; it must be the URL of a store, like file:/var/lib/clobi/store.`,
-    );
-  }
-  return deepFreeze({
-    ...compileSettings(merged),
-    home: sources.home,
-    store: primary,
-    pools: compilePools(pools, {
-      home: sources.home,
-      store: primary,
-      ns: typeof merged['ns'] === 'string' ? merged['ns'] : 'clobi',
-    }),
+  const { home } = sources;
+  const file = readConfigFile(configFile(home));
+  const { pools: givenPools, store: givenStore, ...fromFile } = file.raw;
+  const overrides = overridesOf(sources);
+  const given = { ...fromFile, ...Object.fromEntries(overrides.map(({ name, value }) => [name, value])) };
+  const settings = compileSettings(given);
+  const store = compilePlace(givenStore ?? `file:${storeDirectory(home)}`, ['store'], home);
+  const { ns } = settings.values;
+  const pools = compilePools(givenPools, {
+    home,
+    ns,
+    store: store.url,
+    settings: settings.values,
+    given,
+    sourceOf: file.locator.sourceOf,
   });
+  const findings = [...unknownKeys(file), ...settings.findings, ...store.findings, ...pools.findings];
+  const problems = [
+    ...file.problems,
+    ...findings.map((finding) => locate(finding, file, overrides)),
+    ...unknownOverrides(overrides),
+  ];
+  if (problems.length > 0) throw configError(problems);
+  return deepFreeze({ ...settings.values, home, store: store.url, pools: pools.pools });
 }
 
-function readConfigFile(path: string): Record<string, unknown> {
-  if (!existsSync(path)) return {};
-  let value: unknown;
-  try {
-    value = parse(readFileSync(path, 'utf8'), { maxAliasCount: 100 });
-  } catch (error) {
-    throw new ClobiError('INVALID_CONFIG', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-  if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new ClobiError('INVALID_CONFIG', `${path} must hold settings as "name: value" lines.`);
-  }
-  return { ...value };
+/** A setting that does not come from the file. */
+interface Override {
+  name: string;
+  value: unknown;
+  /** As a person gave it: `CLOBI_DEAD`, `--set dead`. */
+  origin: string;
 }
 
-function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const name of Object.keys(SETTINGS)) {
-    const value = env[environmentName(name)];
-    if (value !== undefined && value !== '') found[name] = value;
-  }
-  return found;
+/** The weaker ones first. */
+function overridesOf({ env = {}, flags = {} }: ConfigSources): Override[] {
+  const fromEnvironment = Object.keys(SETTINGS).flatMap((name) => {
+    const origin = environmentName(name);
+    const value = env[origin];
+    return value === undefined || value === '' ? [] : [{ name, value, origin }];
+  });
+  const fromFlags = Object.entries(flags)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ({ name, value, origin: `--set ${name}` }));
+  return [...fromEnvironment, ...fromFlags];
 }
 
 /** `leaseTime` → `CLOBI_LEASE_TIME`. */
 export const environmentName = (setting: string): string =>
   `CLOBI_${setting.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
-function refuseUnknown(settings: RawSettings): void {
-  const unknown = Object.keys(settings).filter((name) => !(name in SETTINGS));
-  if (unknown.length === 0) return;
-  const known = [...Object.keys(SETTINGS), 'store', 'pools'].join(', ');
-  throw new ClobiError(
-    'INVALID_CONFIG',
-    `Unknown setting ${unknown.map((name) => `"${name}"`).join(', ')}. Known: ${known}.`,
-  );
-}
+const KNOWN_KEYS = [...Object.keys(SETTINGS), 'store', 'pools'];
 
-const dropUndefined = (values: RawSettings): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+const unknownKeys = ({ raw }: ConfigFile): Finding[] =>
+  Object.keys(raw)
+    .filter((name) => !KNOWN_KEYS.includes(name))
+    .map((name) => ({
+      path: [name],
+      at: 'key',
+      message: `unknown setting "${name}"${suggest(name, KNOWN_KEYS)}`,
+    }));
+
+const unknownOverrides = (overrides: readonly Override[]): Problem[] =>
+  overrides
+    .filter(({ name }) => !(name in SETTINGS))
+    .map(({ name, origin }) =>
+      nowhere.locate(
+        { path: [name], message: `unknown setting "${name}"${suggest(name, Object.keys(SETTINGS))}` },
+        origin,
+      ),
+    );
+
+/** A value from the environment or a flag has no line in the file. */
+function locate(finding: Finding, file: ConfigFile, overrides: readonly Override[]): Problem {
+  const override = overrides.findLast(({ name }) => finding.path.length === 1 && name === finding.path[0]);
+  if (override !== undefined) return nowhere.locate(finding, override.origin);
+  return file.locator.locate(finding, file.path);
+}
 
 function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value) as unknown[]) {

@@ -3,6 +3,7 @@ import { faultPoint } from '../../shared/fault.ts';
 import type { Delivery } from '../../shared/providers/ports.ts';
 import { Service } from '../../shared/service.ts';
 import { eventBatchSchema, EVENT_VERSION, type EventBatch } from '../../shared/wire/event.ts';
+import type { PoolTiming } from '../config-timing.ts';
 import type { Context, Pool } from './context.ts';
 import { Listening } from './listening.ts';
 import { readSegment } from './read-segments.ts';
@@ -27,7 +28,7 @@ export class Collector {
   constructor(context: Context, pool: Pool) {
     this.#context = context;
     this.#pool = pool;
-    this.listening = new Listening(context.config.deadMs);
+    this.listening = new Listening(pool.config.timing.deadMs);
     this.service = new Service({
       name: `collector:${pool.name}`,
       intervalMs: 0,
@@ -115,7 +116,7 @@ export class Collector {
     return this.#pool.events.receive({
       max: MAX_RECEIVE,
       waitMs,
-      leaseMs: eventLeaseMs(this.#context.config),
+      leaseMs: eventLeaseMs(this.#pool.config.timing),
       signal,
     });
   }
@@ -169,7 +170,7 @@ export class Collector {
  * How long a received event stays hidden. Short: we are the only receiver, applying twice is harmless, and what a former life
  * had in hand is unseen for as long; it must come back well within the dead time.
  */
-export const eventLeaseMs = ({ deadMs, leaseMs }: Pick<Context['config'], 'deadMs' | 'leaseMs'>): number =>
+export const eventLeaseMs = ({ deadMs, leaseMs }: Pick<PoolTiming, 'deadMs' | 'leaseMs'>): number =>
   Math.max(1, Math.min(10_000, leaseMs, Math.floor(deadMs / 2)));
 
 /** SQLite's result codes for a value that it refuses: too big, constraint, mismatch, range. */

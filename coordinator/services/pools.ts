@@ -40,14 +40,12 @@ export function writeAgentConfigs(config: CoordinatorConfig, publicKey: string):
 }
 
 function agentConfigOf(config: CoordinatorConfig, pool: PoolConfig, publicKey: string): AgentConfig {
-  const { heartbeatMs, leaseMs, flushMs, controlPollMs } = config;
+  const { heartbeatMs, leaseMs, flushMs, controlPollMs } = pool.timing;
   return {
     v: 1,
     ns: config.ns,
     pool: pool.name,
-    unitsQueue: pool.unitsQueue,
-    eventsQueue: pool.eventsQueue,
-    store: pool.store,
+    ...pool.agent,
     publicKey,
     labels: { ...pool.labels },
     timing: { heartbeatMs, leaseMs, flushMs, controlPollMs },

@@ -27,7 +27,7 @@ export class Rescuer {
     this.#listening = listening;
     this.service = new Service({
       name: `rescuer:${pool.name}`,
-      intervalMs: Math.min(1000, Math.max(20, context.config.deadMs / 10)),
+      intervalMs: Math.min(1000, Math.max(20, pool.config.timing.deadMs / 10)),
       log: context.log,
       runOnce: () => this.runOnce(),
     });
@@ -44,9 +44,9 @@ export class Rescuer {
 
   /** One batch of units; true when there may be more. */
   async runOnce(): Promise<boolean> {
-    const { clock, config } = this.#context;
+    const { clock } = this.#context;
     // What a former life had received comes back only when its lease is over: till then we have not heard everything.
-    if (!this.#listening.forAtLeast(eventLeaseMs(config), clock.now())) {
+    if (!this.#listening.forAtLeast(eventLeaseMs(this.#pool.config.timing), clock.now())) {
       this.#patienceSince = undefined;
       return false;
     }
@@ -62,11 +62,12 @@ export class Rescuer {
   }
 
   #endSilentBoots(now: number): void {
-    const { state, config, log } = this.#context;
-    if (!this.#listening.forAtLeast(config.deadMs, now)) return;
-    for (const { agent, boot } of state.endSilentBoots(this.#pool.name, now - config.deadMs, now)) {
+    const { state, log } = this.#context;
+    const { deadMs } = this.#pool.config.timing;
+    if (!this.#listening.forAtLeast(deadMs, now)) return;
+    for (const { agent, boot } of state.endSilentBoots(this.#pool.name, now - deadMs, now)) {
       log.warn(
-        { pool: this.#pool.name, agent, boot, silentMs: config.deadMs },
+        { pool: this.#pool.name, agent, boot, silentMs: deadMs },
         'agent is silent; its units are taken back',
       );
     }

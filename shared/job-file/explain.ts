@@ -11,17 +11,23 @@ export interface Explainer {
   raw: unknown;
   /** How the scalar at a path is written in the text. */
   sourceOf: (path: Path) => string | undefined;
+  /** Of another kind of file than a job: the keys that may stand in the map at a path. */
+  knownKeys?: (path: Path) => string[];
 }
 
 export const explainIssues = (issues: readonly Issue[], explainer: Explainer): Finding[] =>
-  withoutEchoes(issues, []).flatMap((issue) => explainIssue(issue, [], explainer));
+  withoutEchoes(issues, [], explainer).flatMap((issue) => explainIssue(issue, [], explainer));
 
 /** A misspelt key makes two issues, one unknown and one missing: the first says it all. */
-function withoutEchoes(issues: readonly Issue[], above: Path): Issue[] {
+function withoutEchoes(
+  issues: readonly Issue[],
+  above: Path,
+  { knownKeys = knownKeysAt }: Explainer,
+): Issue[] {
   const meant = new Set<string>();
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') continue;
-    const known = knownKeysAt([...above, ...issue.path]);
+    const known = knownKeys([...above, ...issue.path]);
     for (const key of issue.keys) meant.add(formatPath([...issue.path, findNearMiss(key, known) ?? key]));
   }
   return issues.filter((issue) => issue.code === 'unrecognized_keys' || !meant.has(formatPath(issue.path)));
@@ -29,7 +35,7 @@ function withoutEchoes(issues: readonly Issue[], above: Path): Issue[] {
 
 function explainIssue(issue: Issue, above: Path, explainer: Explainer): Finding[] {
   const path = [...above, ...issue.path];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, explainer));
   if (issue.code === 'invalid_union') return explainUnion(issue, path, explainer);
   if (issue.code === 'invalid_key') {
     return issue.issues.map((inner) => ({
@@ -43,9 +49,9 @@ function explainIssue(issue: Issue, above: Path, explainer: Explainer): Finding[
 
 const MERGE_KEY = 'merge keys are not read, write the values out';
 
-function unknownKey(path: Path, key: string): Finding {
+function unknownKey(path: Path, key: string, { knownKeys = knownKeysAt }: Explainer): Finding {
   const place = path.length === 0 ? '' : ` in ${formatPath(path)}`;
-  const hint = key === '<<' ? `; ${MERGE_KEY}` : suggest(key, knownKeysAt(path));
+  const hint = key === '<<' ? `; ${MERGE_KEY}` : suggest(key, knownKeys(path));
   return { path: [...path, key], at: 'key', message: `unknown key "${key}"${place}${hint}` };
 }
 
@@ -57,7 +63,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, explainer
   if (best !== undefined) {
     const unknown = best.filter((inner) => inner.code === 'unrecognized_keys');
     // Which of several kinds of map was meant cannot be told from what is missing in one of them.
-    const telling = fitting.length > 1 && unknown.length > 0 ? unknown : withoutEchoes(best, path);
+    const telling = fitting.length > 1 && unknown.length > 0 ? unknown : withoutEchoes(best, path, explainer);
     return telling.flatMap((inner) => explainIssue(inner, path, explainer));
   }
   const [first] = issue.errors.flat();

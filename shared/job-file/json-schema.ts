@@ -9,9 +9,12 @@ export function jobFileJsonSchema(): Record<string, unknown> {
   return made;
 }
 
-/** The keys that the schema knows for the map at `path`; empty where any key may stand. */
-export function knownKeysAt(path: readonly PropertyKey[]): string[] {
-  let nodes = [jobFileJsonSchema()];
+/** The keys that job files may have in the map at `path`; empty where any key may stand. */
+export const knownKeysAt = (path: readonly PropertyKey[]): string[] => knownKeysIn(jobFileJsonSchema(), path);
+
+/** The same for any JSON Schema. */
+export function knownKeysIn(schema: Record<string, unknown>, path: readonly PropertyKey[]): string[] {
+  let nodes = [schema];
   for (const part of path) nodes = nodes.flatMap(alternatives).flatMap((node) => childrenOf(node, part));
   const keys = nodes.flatMap(alternatives).flatMap((node) => Object.keys(objectAt(node, 'properties') ?? {}));
   return [...new Set(keys)];

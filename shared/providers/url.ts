@@ -72,6 +72,8 @@ const MISSING_PATH: Readonly<Record<Exclude<CloudKind, 's3'>, string>> = {
 
 function checkEndpoint(text: string, endpoint: string | undefined): string | undefined {
   if (endpoint === undefined) return undefined;
+  if (URL.canParse(endpoint) && (new URL(endpoint).username !== '' || new URL(endpoint).password !== ''))
+    throw wrongUrl('an endpoint', 'it holds a secret; name where credentials come from with credentials=');
   if (/^https?:\/\/[^/]/.test(endpoint) && URL.canParse(endpoint)) return endpoint.replace(/\/+$/, '');
   throw wrongUrl(text, `its endpoint "${endpoint}" is no http(s) URL`);
 }

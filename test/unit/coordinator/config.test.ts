@@ -64,17 +64,21 @@ describe('loadConfig', () => {
     ],
     ['no duration', 'dead: soon', /dead is "soon"; it must be a time/],
     ['a relation', 'heartbeat: 20s', /heartbeat \(20000 ms\) must be shorter than dead \(15000 ms\)/],
-    ['an unknown setting', 'hartbeat: 2s', /Unknown setting "hartbeat"\. Known: .*heartbeat/],
+    ['an unknown setting', 'hartbeat: 2s', /:1:1 unknown setting "hartbeat"; did you mean "heartbeat"\?/],
     ['a public address', 'listen: 0.0.0.0:80', /listen is "0.0.0.0:80"; it must be a loopback address/],
     ['no pool', 'pools: {}', /at least one pool/],
-    ['an unknown key of a pool', 'pools: {a: {size: 3}}', /pools\.a is \{"size":3\}/],
+    [
+      'an unknown key of a pool',
+      'pools: {a: {size: 3}}',
+      /:1:13 unknown key "size" in pools\.a; known here: queue, store/,
+    ],
     [
       'a pool of another provider',
       'pools: {a: {provider: moon}}',
-      /pools\.a\.provider is "moon": must be "local"/,
+      /pools\.a\.provider is "moon", but by its queue it is "local"/,
     ],
     ['no settings at all', '- a', /must hold settings/],
-    ['no YAML', 'a: [', /cannot be read/],
+    ['no YAML', 'a: [', /:1:5 this is no YAML/],
   ];
   for (const [what, text, message] of wrong) {
     test(`refuses ${what}, naming it`, async () => {
