@@ -1,13 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import PQueue from 'p-queue';
 import { pause } from '../../shared/clock.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import type { OutputView } from '../http/api.ts';
 import type { Client } from './client.ts';
+import { fetchOutput } from './fetch-output.ts';
 import { isFileOfSize, makeParents, placeInside } from './safe-path.ts';
 
 /** What became of each file. A second call over the same directory brings what is missing. */
@@ -72,13 +71,16 @@ async function bringOne(output: OutputView, options: DownloadOptions, result: Do
 }
 
 async function fetchWithRetries(output: OutputView, file: string, options: DownloadOptions): Promise<void> {
+  const { client, signal } = options;
   for (let attempt = 1; ; attempt += 1) {
+    // A store that cannot be reached from here may be reached from the coordinator.
+    const via = attempt === TRIES ? 'coordinator' : 'store';
     try {
-      await fetchOne(output, file, options);
+      await fetchOutput(output, file, { client, via, signal });
       return;
     } catch (error) {
-      if (attempt === TRIES || options.signal?.aborted === true || !isWorthAnotherTry(error)) throw error;
-      await pause(PAUSE_MS * 2 ** attempt, options.signal);
+      if (attempt === TRIES || signal?.aborted === true || !isWorthAnotherTry(error)) throw error;
+      await pause(PAUSE_MS * 2 ** attempt, signal);
     }
   }
 }
@@ -89,38 +91,7 @@ const isWorthAnotherTry = (error: unknown): boolean =>
     ? error.retryable || error.code === 'CONFLICT'
     : error instanceof Error &&
       'code' in error &&
-      ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code));
-
-/** Written beside its place and renamed only when the hash is right: a file under its own name is whole. */
-async function fetchOne(output: OutputView, file: string, options: DownloadOptions): Promise<void> {
-  const part = `${file}.${randomBytes(4).toString('hex')}.clobi-part`;
-  const hash = createHash('sha256');
-  const hashing = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  try {
-    const key = output.key.split('/').map(encodeURIComponent).join('/');
-    const response = await options.client.open({
-      method: 'GET',
-      path: `/v1/objects/${key}`,
-      signal: options.signal,
-    });
-    await pipeline(response, hashing, createWriteStream(part, { flags: 'wx' }));
-    const sha256 = hash.digest('hex');
-    if (sha256 !== output.sha256) {
-      throw new ClobiError(
-        'CONFLICT',
-        `${file}: the bytes have SHA-256 ${sha256}, but the task reported ${output.sha256}.`,
-      );
-    }
-    await rename(part, file);
-  } finally {
-    await rm(part, { force: true });
-  }
-}
+      ['ECONNRESET', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code));
 
 async function isSame(file: string, output: OutputView): Promise<boolean> {
   if (!(await isFileOfSize(file, output.sizeBytes))) return false;

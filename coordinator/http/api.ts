@@ -130,6 +130,7 @@ export const explanation = z.object({
 export const outputView = z.object({
   index: z.number().int(),
   run: z.string(),
+  pool: z.string().describe('whose store holds it'),
   path: z.string(),
   key: z.string(),
   sizeBytes: z.number().int(),

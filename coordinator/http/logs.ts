@@ -7,6 +7,7 @@ import type { ObjectStore } from '../../shared/providers/ports.ts';
 import { isTerminal } from '../../shared/task-state.ts';
 import type { LogRef } from '../../shared/wire/event.ts';
 import { listAll } from '../services/read-segments.ts';
+import { storeOfPool } from '../services/stores.ts';
 import type { AttemptView, TaskView } from './api.ts';
 import { findJob, taskOf } from './find-job.ts';
 import { addRoute } from './route.ts';
@@ -18,6 +19,7 @@ type Stream = 'stdout' | 'stderr';
 /** What is to be shown of one run. */
 interface LogSource {
   run: string | null;
+  pool: string;
   /** From its outcome; undefined while it runs. */
   log: LogRef | undefined;
   complete: boolean;
@@ -39,7 +41,8 @@ export function addLogRoutes(app: FastifyInstance, api: ApiContext): void {
         return reply.send(source.log.inline);
       if (source.run === null) return reply.send('');
       const prefix = `logs/${job}/${params.index}/${source.run}/${params.stream}.`;
-      return reply.send(Readable.from(concatenated(api.store, prefix)));
+      const { store } = storeOfPool(api, source.pool);
+      return reply.send(Readable.from(concatenated(store, prefix)));
     },
   });
 }
@@ -55,7 +58,7 @@ function sourceOf(
   const outcome = run === null ? undefined : api.state.outcome(job, at.index, run);
   const over =
     attempt === undefined ? isTerminal(task.state) : attempt.result !== 'open' || isTerminal(task.state);
-  return { run, log: outcome?.[at.stream], complete: over };
+  return { run, pool: attempt?.pool ?? '', log: outcome?.[at.stream], complete: over };
 }
 
 /** The attempt asked for, else the visible run's, else the newest. */

@@ -1,9 +1,11 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
+import type { ObjectStore } from '../../shared/providers/ports.ts';
 import { Service } from '../../shared/service.ts';
 import type { JobView, TaskView } from '../http/api.ts';
 import type { Context } from './context.ts';
 import { listAll } from './read-segments.ts';
+import { allStores, type NamedStore } from './stores.ts';
 
 const INTERVAL_MS = 10_000;
 /** Jobs looked at in one pass: the whole list is gone through bit by bit. */
@@ -60,31 +62,45 @@ export class Janitor {
     const spec = this.#context.state.spec(job);
     if (spec === undefined) return;
     for (const what of dueCleanups(view, spec, this.#context.clock.now())) {
-      const name = `${job} ${what}`;
-      if (this.#done.has(name)) continue;
-      const removed = await this.#clean(job, what);
-      this.#done.add(name);
-      if (removed > 0) this.#context.log.info({ jobId: job, what, objects: removed }, 'removed objects');
+      for (const at of allStores(this.#context)) await this.#cleanStore(job, what, at);
     }
   }
 
-  async #clean(job: JobId, what: Cleanup): Promise<number> {
+  /** A store that does not answer keeps what it has till another pass, and the others from nothing. */
+  async #cleanStore(job: JobId, what: Cleanup, { url, store }: NamedStore): Promise<void> {
+    const { log } = this.#context;
+    const name = `${job} ${what} ${url}`;
+    if (this.#done.has(name)) return;
+    try {
+      const removed = await this.#clean(job, what, store);
+      this.#done.add(name);
+      if (removed > 0) log.info({ jobId: job, what, objects: removed, store: url }, 'removed objects');
+    } catch (error) {
+      log.warn({ jobId: job, what, store: url, err: error }, 'objects could not be removed yet');
+    }
+  }
+
+  async #clean(job: JobId, what: Cleanup, store: ObjectStore): Promise<number> {
     const prefix = what === 'logs' ? `logs/${job}/` : `results/${job}/`;
     let removed = 0;
     let waiting: string[] = [];
-    for await (const key of listAll(this.#context.store, prefix)) {
+    for await (const key of listAll(store, prefix)) {
       if (what === 'superseded' && !this.#isSuperseded(job, key)) continue;
       waiting.push(key);
       if (waiting.length < REMOVED_AT_ONCE) continue;
-      removed += await this.#remove(job, what, waiting);
+      removed += await this.#remove(job, what, { store, keys: waiting });
       waiting = [];
     }
-    return removed + (await this.#remove(job, what, waiting));
+    return removed + (await this.#remove(job, what, { store, keys: waiting }));
   }
 
   /** Asked again at the last moment: what was decided some thousand objects ago may hold no longer. */
-  async #remove(job: JobId, what: Cleanup, keys: readonly string[]): Promise<number> {
-    const { state, store, clock } = this.#context;
+  async #remove(
+    job: JobId,
+    what: Cleanup,
+    { store, keys }: { store: ObjectStore; keys: readonly string[] },
+  ): Promise<number> {
+    const { state, clock } = this.#context;
     const view = state.job(job);
     const spec = state.spec(job);
     if (keys.length === 0 || view === undefined || spec === undefined) return 0;

@@ -175,16 +175,18 @@ async function restoreSegments({ state, config, clock, log }: Work): Promise<voi
   // Each pool's segments are in its own store; one store may serve several pools.
   for (const url of new Set(config.pools.map((pool) => pool.store))) {
     const store = await openStore(url);
-    let waiting: Awaited<ReturnType<typeof readSegment>>['outcomes'] = [];
+    const waiting: Awaited<ReturnType<typeof readSegment>>['outcomes'] = [];
+    let pool = '';
+    const flush = (): void => state.restoreOutcomes(waiting.splice(0), pool, clock.now());
     for await (const key of listAll(store, 'segments/')) {
       const { outcomes, badLines } = await readSegment(store, key);
       if (badLines > 0) log.error({ segment: key, badLines }, 'segment has lines that are no outcomes');
+      const from = key.split('/')[1] ?? '';
+      if (from !== pool || waiting.length >= BATCH) flush();
+      pool = from;
       waiting.push(...outcomes);
-      if (waiting.length < BATCH) continue;
-      state.restoreOutcomes(waiting, clock.now());
-      waiting = [];
     }
-    state.restoreOutcomes(waiting, clock.now());
+    flush();
   }
 }
 

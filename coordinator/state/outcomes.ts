@@ -3,6 +3,7 @@ import { mustFailFast } from '../core/fail-fast.ts';
 import { parseAttemptId } from '../../shared/ids.ts';
 import type { Outcome } from '../../shared/wire/event.ts';
 import { attemptAt, type AttemptRow, endAttempt, insertAttempt } from './attempts.ts';
+import { findBoot } from './boots.ts';
 import { cancelOpen } from './cancelling.ts';
 import { logEvent } from './events.ts';
 import { jobById, type JobRow, specOf, touchJob } from './job-rows.ts';
@@ -73,7 +74,7 @@ function commitSuccess(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcome
 function showOldAttempt(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcome }: Ended): void {
   const before = attemptAt(w.s, job, task.idx, parsed);
   insertAttempt(w.s, job, task.idx, {
-    ...(before ?? unknownAttempt(outcome, parsed, w.now)),
+    ...(before ?? unknownAttempt(w, outcome, parsed)),
     result: before === undefined || before.result === 'superseded' ? 'succeeded' : before.result,
     agent: outcome.agent,
     run: outcome.run,
@@ -84,14 +85,14 @@ function showOldAttempt(w: Work, job: JobRow, task: TaskRow, { parsed, ...outcom
 
 /** An attempt that is in no row: of a coordinator's former life (R11). */
 export const unknownAttempt = (
+  { s, now, pool = '' }: Work,
   outcome: Outcome,
   { epoch, n }: { epoch: number; n: number },
-  now: number,
 ): AttemptRow => ({
   epoch,
   n,
   unit: outcome.unit,
-  pool: '',
+  pool: findBoot(s, outcome.agent, outcome.boot)?.pool ?? pool,
   agent: outcome.agent,
   run: outcome.run,
   result: 'superseded',
@@ -194,7 +195,7 @@ function recordSuperseded(w: Work, job: JobRow, task: TaskRow, { parsed, ...outc
   if (before?.outcome?.run === outcome.run) return;
   if (before === undefined) {
     if (task.fromRest) return;
-    insertAttempt(s, job, task.idx, unknownAttempt(outcome, parsed, w.now));
+    insertAttempt(s, job, task.idx, unknownAttempt(w, outcome, parsed));
   } else if (before.outcome === null) {
     insertAttempt(s, job, task.idx, {
       ...before,

@@ -31,9 +31,9 @@ export const rebuildState = (s: Session): RebuildState => ({
     s.transaction(() => {
       for (const verdict of verdicts) restoreVerdict(s, verdict);
     }),
-  restoreOutcomes: (outcomes, now) =>
+  restoreOutcomes: (outcomes, pool, now) =>
     s.transaction(() => {
-      for (const outcome of outcomes) restoreOutcome({ s, now, applied: nothingApplied() }, outcome);
+      for (const outcome of outcomes) restoreOutcome({ s, now, applied: nothingApplied(), pool }, outcome);
     }),
   restoreCancel: (id, tasks, reason, now) =>
     s.transaction(() => {
@@ -111,7 +111,11 @@ interface Visible {
 function describeVisible(w: Work, { job, task, outcome, attempt }: Visible): void {
   if (task.agent !== null) return;
   const result = task.state === 'succeeded' ? 'succeeded' : 'failed';
-  insertAttempt(w.s, job, task.idx, { ...unknownAttempt(outcome, attempt, outcome.endedAt), result });
+  insertAttempt(w.s, job, task.idx, {
+    ...unknownAttempt(w, outcome, attempt),
+    endedAt: outcome.endedAt,
+    result,
+  });
   task.epoch = attempt.epoch;
   task.n = attempt.n;
   task.failures = result === 'failed' ? 1 : 0;

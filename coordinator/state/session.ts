@@ -118,6 +118,8 @@ export interface Work {
   s: Session;
   now: number;
   applied: Applied;
+  /** Whose segments are read, in a rebuild: agents are not known then. */
+  pool?: string;
 }
 
 export const nothingApplied = (): Applied => ({

@@ -169,8 +169,8 @@ export interface VerdictState {
 export interface RebuildState {
   restoreJob(job: NewJob): void;
   restoreVerdicts(verdicts: readonly Verdict[]): void;
-  /** Outcomes of segments: the visible run of a verdict gets its details; a success without a verdict ends an open task. */
-  restoreOutcomes(outcomes: readonly Outcome[], now: number): void;
+  /** Outcomes of a pool's segments: the visible run of a verdict gets its details; a success without a verdict ends an open task. */
+  restoreOutcomes(outcomes: readonly Outcome[], pool: string, now: number): void;
   restoreCancel(job: JobId, tasks: readonly number[] | null, reason: string, now: number): void;
   /** What is still open: dispatched again, or `lost` where `retry.lost` is 0. */
   finishRebuild(now: number): { open: number; lost: number };

@@ -1,23 +1,42 @@
 import { parseAttemptId } from '../../shared/ids.ts';
-import type { Outcome, OutputFile } from '../../shared/wire/event.ts';
+import type { Outcome } from '../../shared/wire/event.ts';
 import type { OutputView } from '../http/api.ts';
-import { attemptAt } from './attempts.ts';
+import { attemptAt, type AttemptRow } from './attempts.ts';
 import type { JobRow } from './job-rows.ts';
 import type { Session } from './session.ts';
 import { listedTasks, isExported, taskAt, tasksWithOutputs } from './tasks.ts';
 
 export function outcomeOf(s: Session, job: JobRow, index: number, run: string): Outcome | undefined {
-  const attempt = parseAttemptId(run.split('-')[0] ?? '');
-  const outcome = attempt === undefined ? undefined : attemptAt(s, job, index, attempt)?.outcome;
-  return outcome?.run === run ? outcome : undefined;
+  return attemptOf(s, job, index, run)?.outcome ?? undefined;
 }
 
+/** The attempt that this run was of, if it is the one whose outcome is kept. */
+function attemptOf(s: Session, job: JobRow, index: number, run: string): AttemptRow | undefined {
+  const id = parseAttemptId(run.split('-')[0] ?? '');
+  const attempt = id === undefined ? undefined : attemptAt(s, job, index, id);
+  return attempt?.outcome?.run === run ? attempt : undefined;
+}
+
+/** `pool`: whose store holds it. */
+export type StoredOutput = Omit<OutputView, 'index'>;
+
 /** Of the visible run, once it may be shown. */
-export function outputsOf(s: Session, job: JobRow, index: number): OutputFile[] {
+export function outputsOf(s: Session, job: JobRow, index: number): StoredOutput[] {
   const task = taskAt(s, job, index);
   if (task === undefined || task.run === null || task.outputs === 0 || !isExported(s, task.verdict))
     return [];
-  return outcomeOf(s, job, index, task.run)?.outputs ?? [];
+  const { run } = task;
+  const attempt = attemptOf(s, job, index, run);
+  if (attempt === undefined) return [];
+  const { pool, outcome } = attempt;
+  return (outcome?.outputs ?? []).map(({ path, key, sizeBytes, sha256 }) => ({
+    run,
+    pool,
+    path,
+    key,
+    sizeBytes,
+    sha256,
+  }));
 }
 
 export function viewOutputs(
@@ -29,12 +48,10 @@ export function viewOutputs(
   let last = Number(after ?? -1);
   for (;;) {
     const tasks = tasksWithOutputs(s, job, { after: last, limit: CHUNK });
-    for (const { idx, run } of tasks) {
+    for (const { idx } of tasks) {
       if (outputs.length >= limit) return { outputs, next: String(last) };
       last = idx;
-      for (const { path, key, sizeBytes, sha256 } of outputsOf(s, job, idx)) {
-        outputs.push({ index: idx, run: run ?? '', path, key, sizeBytes, sha256 });
-      }
+      outputs.push(...outputsOf(s, job, idx).map((output) => ({ index: idx, ...output })));
     }
     if (tasks.length < CHUNK) return { outputs };
   }

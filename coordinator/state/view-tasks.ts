@@ -142,7 +142,7 @@ function viewOf(s: Session, job: JobRow, task: TaskRow): TaskView {
     attempt: task.n === 0 ? null : attemptId(task.epoch, task.n),
     run: task.run,
     agent: task.agent,
-    pool: task.unit === null ? (attempt?.pool ?? null) : unitByUid(s, task.unit).pool,
+    pool: attempt?.pool ?? (task.unit === null ? null : unitByUid(s, task.unit).pool),
     readyAt: task.readyAt,
     startedAt: task.startedAt,
     endedAt: final ? task.endedAt : null,

@@ -1,12 +1,12 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobState, TaskCounts, TaskState } from '../../shared/task-state.ts';
-import type { Outcome, OutputFile } from '../../shared/wire/event.ts';
+import type { Outcome } from '../../shared/wire/event.ts';
 import type { AgentView, JobEvent, JobView, OutputView, TaskView } from '../http/api.ts';
 import { neededJob } from './job-rows.ts';
 import type { Session } from './session.ts';
 import { viewAgents } from './view-agents.ts';
 import { jobIds, queuePosition, totals, viewJob, viewJobs } from './view-jobs.ts';
-import { outcomeOf, outputsOf, retryable, viewOutputs } from './view-outputs.ts';
+import { outcomeOf, outputsOf, retryable, type StoredOutput, viewOutputs } from './view-outputs.ts';
 import { viewTask, viewTasks } from './view-tasks.ts';
 
 export interface JobQuery {
@@ -53,7 +53,7 @@ export interface Views {
     query: { limit: number; after?: string | undefined },
   ): { outputs: OutputView[]; next?: string };
   /** Of the visible run. */
-  taskOutputs(job: JobId, index: number): OutputFile[];
+  taskOutputs(job: JobId, index: number): StoredOutput[];
   /** The newest boot of each agent, live ones first. */
   agents(): AgentView[];
   totals(): { tasks: TaskCounts; jobs: number };

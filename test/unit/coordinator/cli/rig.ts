@@ -31,7 +31,7 @@ export function keptOutput(
   return { output: new Output({ ...options, streams: { stdout, stderr } }), stdout, stderr };
 }
 
-export interface Served {
+export interface Served extends AsyncDisposable {
   client: Client;
   url: string;
   close(): Promise<void>;
@@ -43,15 +43,12 @@ export async function serve(handle: http.RequestListener, patienceMs = 2000): Pr
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = new Client({ home: '/nowhere', patienceMs, findEndpoint: () => ({ url, token: 'secret' }) });
-  return {
-    client,
-    url,
-    async close() {
-      client.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+  const close = async (): Promise<void> => {
+    client.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   };
+  return { client, url, close, [Symbol.asyncDispose]: close };
 }
 
 export const jobView = (changes: Partial<JobView> = {}): JobView => ({

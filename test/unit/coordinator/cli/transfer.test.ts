@@ -35,6 +35,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const outputOf = (path: string, content: string, index = 0): OutputView => ({
   index,
   run: '1.1-a',
+  pool: 'local',
   path,
   key: `results/J/${index}/1.1-a/${path}`,
   sizeBytes: Buffer.byteLength(content),
@@ -54,7 +55,7 @@ describe('outputs are brought whole, once, and inside the directory', () => {
   ]);
   const outputs = [outputOf('a.txt', 'alpha'), outputOf('sub/ü b.txt', 'beta'), outputOf('a.txt', '', 1)];
   const serveContents: Handle = (request, response) => {
-    const key = decodeURIComponent((request.url ?? '').replace('/v1/objects/', ''));
+    const key = decodeURIComponent((request.url ?? '').replace('/v1/objects/', '').replace(/\?.*/, ''));
     response.end(contents.get(key) ?? 'wrong');
   };
 

@@ -35,8 +35,8 @@ export interface Api extends AsyncDisposable {
   ) => Promise<{ status: number; json: Answer; text: string; headers: Headers }>;
 }
 
-export async function openApi(): Promise<Api> {
-  const rig = await makeRig();
+export async function openApi(options: { clouds?: readonly string[] } = {}): Promise<Api> {
+  const rig = await makeRig({}, options);
   const { context } = rig;
   const follows = new Follows(context.clock, context.signals);
   const services = makeServices(context, { privateKey: keys.privateKey, follows });

@@ -19,8 +19,8 @@ export const never = new AbortController().signal;
 const STEP_MS = 500;
 
 /** The services of a rig, driven by hand. */
-export function handsOn(rig: Rig) {
-  const { context, pool } = rig;
+export function handsOn(rig: Rig, pool = rig.pool) {
+  const { context } = rig;
   const submitter = new Submitter(context);
   const dispatcher = new Dispatcher(context);
   const sender = new Sender(context, pool, new UnitBuilder(context, signerOf(keys.privateKey)));

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import type { z } from 'zod';
-import { loadConfig, type RawSettings } from '../../../../coordinator/config.ts';
+import { type CoordinatorConfig, loadConfig, type RawSettings } from '../../../../coordinator/config.ts';
 import type { Context, Pool } from '../../../../coordinator/services/context.ts';
 import { Metrics } from '../../../../coordinator/services/metrics.ts';
 import { closePools, openPools } from '../../../../coordinator/services/pools.ts';
@@ -24,11 +24,15 @@ export interface Rig extends AsyncDisposable {
   clock: { ms: number };
 }
 
-export async function makeRig(settings: RawSettings = {}): Promise<Rig> {
+/** `clouds`: names of pools beside `local` that keep their objects in a store of their own. */
+export async function makeRig(
+  settings: RawSettings = {},
+  { clouds = [] }: { clouds?: readonly string[] } = {},
+): Promise<Rig> {
   const home = await temporaryDirectory();
   for (const path of [coordinatorDirectory(home.path), queuesDirectory(home.path), storeDirectory(home.path)])
     mkdirSync(path, { recursive: true });
-  const config = loadConfig({ home: home.path, flags: settings });
+  const config = withClouds(loadConfig({ home: home.path, flags: settings }), clouds);
   const state = openState(stateFile(home.path));
   state.setEpoch(1);
   const store = await openStore(config.store);
@@ -56,6 +60,19 @@ export async function makeRig(settings: RawSettings = {}): Promise<Rig> {
   };
 }
 
+function withClouds(config: CoordinatorConfig, names: readonly string[]): CoordinatorConfig {
+  const local = config.pools[0]!;
+  const clouds = names.map((name) => ({
+    ...local,
+    name,
+    unitsQueue: local.unitsQueue.replace('-local-', `-${name}-`),
+    eventsQueue: local.eventsQueue.replace('-local-', `-${name}-`),
+    deadQueue: local.deadQueue.replace('-local-', `-${name}-`),
+    store: `file:${config.home}/store-${name}`,
+  }));
+  return { ...config, pools: [...config.pools, ...clouds] };
+}
+
 export function specOf(spec: Partial<z.input<typeof jobSpecSchema>> = {}): JobSpec {
   return jobSpecSchema.parse({
     v: 1,
@@ -77,11 +94,13 @@ export function specOf(spec: Partial<z.input<typeof jobSpecSchema>> = {}): JobSp
 export class FakeAgent {
   readonly agent: AgentId;
   readonly boot: BootId;
+  readonly pool: PoolName;
   #seq = 0;
 
-  constructor(name: string, boot = `${name}-boot`) {
+  constructor(name: string, boot = `${name}-boot`, pool = 'local') {
     this.agent = name as AgentId;
     this.boot = boot as BootId;
+    this.pool = pool as PoolName;
   }
 
   batch(...events: AgentEvent[]): EventBatch {
@@ -89,7 +108,7 @@ export class FakeAgent {
     return {
       v: 1,
       ns: 'clobi',
-      pool: 'local' as PoolName,
+      pool: this.pool,
       agent: this.agent,
       boot: this.boot,
       seq: this.#seq,

@@ -53,7 +53,7 @@ function rebuiltFrom(old: Rig, job: ReturnType<Rig['count']>, outcomes: Paramete
     submittedAt: old.now,
   });
   rig.state.restoreVerdicts(old.exported);
-  rig.state.restoreOutcomes(outcomes, rig.now);
+  rig.state.restoreOutcomes(outcomes, 'local', rig.now);
   rig.state.finishRebuild(rig.now);
   return rig;
 }
@@ -120,7 +120,7 @@ test('H16: after a rebuild what must not start twice is lost, and the rest is di
       items: null,
       submittedAt: 1,
     });
-  rig.state.restoreOutcomes([done], rig.now);
+  rig.state.restoreOutcomes([done], 'local', rig.now);
   assert.deepEqual(rig.state.finishRebuild(rig.now), { open: 3, lost: 2 });
   rig.export();
   assert.deepEqual(

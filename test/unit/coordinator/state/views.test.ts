@@ -111,7 +111,10 @@ describe('views', () => {
     const { run } = rig.task(job, 0);
     assert.equal(rig.state.outcome(job, 0, run!)?.stdout.inline, 'hi');
     assert.equal(rig.state.outcome(job, 0, '1.9-zz'), undefined);
-    assert.deepEqual(rig.state.taskOutputs(job, 0), [file('x'), file('y')]);
+    assert.deepEqual(
+      rig.state.taskOutputs(job, 0),
+      [file('x'), file('y')].map((output) => ({ run, pool: 'local', ...output })),
+    );
     assert.deepEqual(
       rig.state.outputs(job, { limit: 1 }).outputs.map(({ index, path }) => [index, path]),
       [
