@@ -1,5 +1,6 @@
+import { ClobiError } from '../../shared/errors.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
-import type { SubmitReply } from '../http/api.ts';
+import type { CheckReply, SubmitReply } from '../http/api.ts';
 import type { Client } from './client.ts';
 import type { SourcedJob } from './job-files.ts';
 import type { ListView, Output } from './output/output.ts';
@@ -31,16 +32,56 @@ export interface SubmitPlan {
   keyOf: (job: SourcedJob, spec: JobSpec) => string;
 }
 
-/** Uploads what is missing, then submits in the given order, in which each job comes after those it waits for. */
+/**
+ * Uploads what is missing, then submits in the given order, in which each job comes after those it waits for. What the
+ * coordinator would refuse of any job is found before the first is submitted: all or nothing.
+ */
 export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan): Promise<Submitted[]> {
-  const { resolveDependencies } = await import('../../shared/job-file/depends.ts');
+  await checkJobs(jobs, plan.client);
   await uploadInputs(
     plan.client,
     jobs.flatMap((job) => job.uploads),
     plan.output,
   );
-  const idsOfSource = new Map<string, Map<string, string>>();
   const submitted: Submitted[] = [];
+  try {
+    await submitEach(jobs, plan, submitted);
+  } catch (error) {
+    const names = submitted.map(({ job, name }) => `${job} (${name})`).join(', ');
+    if (submitted.length > 0)
+      plan.output.warn(`Only ${submitted.length} of ${jobs.length} jobs were submitted: ${names}.`);
+    throw error;
+  }
+  return submitted;
+}
+
+/** Throws `INVALID_JOB` with every problem that the coordinator sees. */
+async function checkJobs(jobs: readonly SourcedJob[], client: Client): Promise<void> {
+  const specs = jobs.map((job) => withoutSiblings(job.submission.spec, new Set(job.dependsOnNames)));
+  const { problems } = await client.post<CheckReply>('/v1/jobs/check', { specs }, true);
+  if (problems.length === 0) return;
+  const lines = problems.map(({ spec, message }) => {
+    const job = jobs[spec];
+    return job === undefined ? message : `${job.source}: ${job.name}: ${message}`;
+  });
+  throw new ClobiError('INVALID_JOB', lines.join('\n'), { context: { problems } });
+}
+
+/** What a job waits for in its own file has no id yet; the file's reader has checked it. */
+const withoutSiblings = (spec: JobSpec, siblings: ReadonlySet<string>): JobSpec => ({
+  ...spec,
+  depends: spec.depends.filter(({ job }) => !siblings.has(job)),
+  upstreamInputs: spec.upstreamInputs.filter(({ job }) => !siblings.has(job)),
+});
+
+/** Fills `submitted` as it goes. */
+async function submitEach(
+  jobs: readonly SourcedJob[],
+  plan: SubmitPlan,
+  submitted: Submitted[],
+): Promise<void> {
+  const { resolveDependencies } = await import('../../shared/job-file/depends.ts');
+  const idsOfSource = new Map<string, Map<string, string>>();
   for (const job of jobs) {
     const ids = idsOfSource.get(job.source) ?? new Map<string, string>();
     idsOfSource.set(job.source, ids);
@@ -51,5 +92,4 @@ export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan):
     submitted.push({ ...reply, name: job.name });
     ids.set(job.name, reply.job);
   }
-  return submitted;
 }

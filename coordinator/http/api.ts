@@ -6,6 +6,7 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  * What the API takes and gives, as zod schemas: the server validates and documents with them, the CLI gets its types.
  *
  *   POST   /v1/jobs                      submitBody → submitReply            (201; 200 when the idempotency key was known)
+ *   POST   /v1/jobs/check                checkBody → checkReply              nothing is submitted
  *   GET    /v1/jobs?state=&label=&name=&limit=&after=      → {jobs: jobView[], next?}     newest first
  *   GET    /v1/jobs/:job                 → jobView           (:job is an id, a unique prefix of one, or `last`)
  *   GET    /v1/jobs/:job/spec            → JobSpec
@@ -33,6 +34,11 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
 const time = z.number().int().describe('milliseconds since 1970');
 
 export const submitBody = z.object({ spec: jobSpecSchema, items: z.array(taskParamsSchema).optional() });
+/** Jobs that are to be submitted together, without their items and without the dependencies among themselves. */
+export const checkBody = z.object({ specs: z.array(jobSpecSchema).min(1) });
+export const checkReply = z.object({
+  problems: z.array(z.object({ spec: z.number().int().describe('which, from 0'), message: z.string() })),
+});
 export const submitReply = z.object({ job: z.string(), tasks: z.number().int(), created: z.boolean() });
 export const cancelBody = z.object({
   tasks: z.array(z.number().int()).optional(),
@@ -179,6 +185,7 @@ export const statusView = z.object({
   jobs: z.number().int(),
 });
 
+export type CheckReply = z.infer<typeof checkReply>;
 export type SubmitReply = z.infer<typeof submitReply>;
 export type CancelBody = z.infer<typeof cancelBody>;
 export type RetryBody = z.infer<typeof retryBody>;

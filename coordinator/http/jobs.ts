@@ -1,13 +1,25 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { ClobiError } from '../../shared/errors.ts';
+import { ClobiError, isCode, messageOf } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { jobSpecSchema, type Submission } from '../../shared/job-spec.ts';
+import { type JobSpec, jobSpecSchema, type Submission } from '../../shared/job-spec.ts';
 import { JOB_STATES } from '../../shared/task-state.ts';
 import { cancelJob } from '../services/cancel.ts';
+import { checkSpec } from '../services/check-submission.ts';
 import { releaseJob } from '../services/release.ts';
 import { retryJob } from '../services/retry.ts';
-import { cancelBody, explanation, jobView, retryBody, submitBody, submitReply, type JobView } from './api.ts';
+import {
+  cancelBody,
+  checkBody,
+  checkReply,
+  explanation,
+  jobView,
+  retryBody,
+  submitBody,
+  submitReply,
+  type CheckReply,
+  type JobView,
+} from './api.ts';
 import { explainJob } from './explain.ts';
 import { findJob, isOver, viewOf } from './find-job.ts';
 import { addRoute } from './route.ts';
@@ -41,6 +53,28 @@ function addSubmit(app: FastifyInstance, api: ApiContext): void {
       return { job, created, tasks: viewOf(api.state, job).tasks };
     },
   });
+  addRoute(app, {
+    method: 'POST',
+    url: '/v1/jobs/check',
+    summary: 'What would be refused of these jobs; nothing is submitted',
+    body: checkBody,
+    bodyErrorCode: 'INVALID_JOB',
+    bodyLimitBytes: SUBMIT_LIMIT_BYTES,
+    reply: checkReply,
+    handle: ({ body }) => ({
+      problems: (body.specs as JobSpec[]).flatMap((spec, i) => problemOf(api, spec, i)),
+    }),
+  });
+}
+
+function problemOf(api: ApiContext, spec: JobSpec, index: number): CheckReply['problems'] {
+  try {
+    checkSpec(spec, api);
+    return [];
+  } catch (error) {
+    if (!isCode(error, 'INVALID_JOB') && !isCode(error, 'LIMIT_EXCEEDED')) throw error;
+    return [{ spec: index, message: messageOf(error) }];
+  }
 }
 
 function addReads(app: FastifyInstance, api: ApiContext): void {

@@ -5,9 +5,16 @@ import type { Context } from './context.ts';
 
 const MAX_TASKS = 10_000_000;
 
+type Surroundings = Pick<Context, 'state' | 'pools'>;
+
 /** What the schema cannot see: relations inside the job, and to jobs and pools that are there. Throws the first problem. */
-export function checkSubmission(submission: Submission, context: Pick<Context, 'state' | 'pools'>): void {
-  const { spec, items } = submission;
+export function checkSubmission({ spec, items }: Submission, context: Surroundings): void {
+  checkItems(spec, items?.length);
+  checkSpec(spec, context);
+}
+
+/** The same for a job whose items are not there yet. */
+export function checkSpec(spec: JobSpec, context: Surroundings): void {
   if (spec.tasks.count > MAX_TASKS) {
     throw new ClobiError(
       'LIMIT_EXCEEDED',
@@ -19,7 +26,6 @@ export function checkSubmission(submission: Submission, context: Pick<Context, '
       'A job has either a command or a script; this one has ' +
         (spec.command === null ? 'neither.' : 'both.'),
     );
-  checkItems(spec, items?.length);
   checkRetry(spec);
   for (const dependency of spec.depends) checkDependency(spec, dependency, context);
   // A retry takes the inputs of the job it repeats, whose dependencies have held.
@@ -52,7 +58,7 @@ function checkRetry(spec: JobSpec): void {
 function checkDependency(
   spec: JobSpec,
   dependency: JobSpec['depends'][number],
-  { state }: Pick<Context, 'state'>,
+  { state }: Pick<Surroundings, 'state'>,
 ): void {
   const upstream = state.spec(dependency.job as JobId);
   if (upstream === undefined)

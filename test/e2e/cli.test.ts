@@ -76,6 +76,24 @@ describe('bad job files are refused whole, with every problem at its place', () 
     assert.doesNotMatch(stderr, /at .*\.ts:\d+/, 'no stack trace');
     assert.deepEqual(JSON.parse((await run('ps', '-o', 'json')).stdout), before);
   });
+  test('what only the coordinator can see refuses all documents of the file, too', async () => {
+    const file = join(directory, 'several.yaml');
+    const job = (name: string, rest: string): string =>
+      `---\napiVersion: clobi/v1\nname: ${name}\ncommand: ["true"]\n${rest}`;
+    await writeFile(
+      file,
+      job('first', '') +
+        job('second', 'depends: [first]\nplacement: { pool: nowhere }\n') +
+        job('third', 'depends: [01ZZZZZZZZZZZZZZZZZZZZZZZZ]\n'),
+    );
+    const all = async (): Promise<string> => (await run('ps', '-a', '-o', 'name')).stdout;
+    const before = await all();
+    const { code, stdout, stderr } = await run('submit', file);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /several\.yaml: second: .*pool nowhere/);
+    assert.match(stderr, /several\.yaml: third: .*does not exist/);
+    assert.equal(await all(), before);
+  });
 });
 
 describe('what a person asks', () => {
