@@ -73,7 +73,10 @@ export class Output {
 
   async record<Value>(value: Value, view: RecordView<Value>): Promise<void> {
     if (this.isHuman) return this.write(renderFields(view.fields(value), this.colours));
-    if (this.format === 'name') return this.write(`${view.name(value)}\n`);
+    if (this.format === 'name') {
+      const name = view.name(value);
+      return this.write(name === '' ? '' : `${escapeCell(name)}\n`);
+    }
     await this.write(await this.#document(value));
   }
 

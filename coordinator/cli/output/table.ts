@@ -57,8 +57,9 @@ export class Table<Row> {
     const parts = this.#columns.map((column, i) => {
       if (used >= (this.#options.terminalWidth ?? Infinity)) return '';
       const last = i === this.#columns.length - 1;
+      const room = (this.#options.terminalWidth ?? Infinity) - used;
       const fitted = this.#cut(texts[i] ?? '', used);
-      const padding = ' '.repeat(Math.max(0, (this.#widths[i] ?? 0) - this.#widthOf(fitted)));
+      const padding = ' '.repeat(Math.max(0, Math.min(this.#widths[i] ?? 0, room) - this.#widthOf(fitted)));
       used += (this.#widths[i] ?? 0) + 2;
       const paint = this.#paint(column, row);
       if (column.align === 'right') return padding + paint(fitted);

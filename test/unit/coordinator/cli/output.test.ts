@@ -62,9 +62,11 @@ describe('formats of a list', () => {
     assert.deepEqual(JSON.parse(stdout.text), jobs);
   });
   test('on a terminal a line is no longer than the terminal', async () => {
-    const text = (await printed('table', 38)).replaceAll(/\u001b\[\d+m/g, '');
-    for (const line of text.trimEnd().split('\n')) assert.ok(line.length <= 38, line);
-    assert.match(text, /…/);
+    for (let columns = 30; columns <= 90; columns += 1) {
+      const text = (await printed('table', columns)).replaceAll(/\u001b\[\d+m/g, '');
+      for (const line of text.trimEnd().split('\n')) assert.ok(line.length <= columns, line);
+      if (columns === 38) assert.match(text, /…/);
+    }
   });
 });
 
@@ -76,6 +78,12 @@ test('a record: fields for people, the value for programs', async () => {
   const programs = keptOutput({ format: 'json' });
   await programs.output.record(jobView(), jobRecord(NOW));
   assert.deepEqual(JSON.parse(programs.stdout.text), jobView());
+});
+
+test('a record without a name prints none', async () => {
+  const { output, stdout } = keptOutput({ format: 'name' });
+  await output.record({}, { name: () => '', fields: () => [] });
+  assert.equal(stdout.text, '');
 });
 
 test('quiet: data and errors only', () => {
