@@ -15,15 +15,16 @@ interface Reason {
 export function explainJob(api: ApiContext, job: JobId): Explanation {
   const view = viewOf(api.state, job);
   const waiting = view.counts.ready > 0 && !view.held;
-  const pools = poolsOf(api, job);
+  const over = isOver(view);
+  const pools = over ? [] : poolsOf(api, job);
   const reasons = [
-    ...heldReasons(view),
+    ...(over ? [] : heldReasons(view)),
     ...dependencyReasons(api, job, view.counts.blocked),
     ...(waiting ? waitingReasons(api, view, pools) : []),
     ...countReasons(api, view),
   ];
   return {
-    summary: reasons[0]?.text ?? `The job is ${view.state}.`,
+    summary: reasons[0]?.text ?? (over ? `The job ${view.state}.` : `The job is ${view.state}.`),
     reasons,
     pools,
     queuePosition: waiting ? api.state.queuePosition(job) : null,
@@ -94,10 +95,11 @@ function taskReasons(
 function endText(task: TaskView, state: TaskState): string {
   const message = task.message ?? task.attempts?.at(-1)?.message ?? null;
   const detail = message === null ? '' : `: ${withoutStop(message)}`;
+  if (state === 'cancelled')
+    return `It was cancelled${task.reason === null ? '' : `: ${describeCancel(task.reason)}`}.`;
   const reason = task.reason === null ? '' : ` (${task.reason})`;
   if (state === 'lost')
     return `It was lost ${plural(task.losses, 'time')}, and retry.lost allows no more${reason}.`;
-  if (state === 'cancelled') return `It was cancelled${reason}${detail}.`;
   // An exit code of 0 is not what it failed of; then the reason alone tells.
   const exit = task.exitCode === null || task.exitCode === 0 ? '' : ` with exit code ${task.exitCode}`;
   const signal = task.signal === null ? '' : ` by signal ${task.signal}`;
@@ -190,27 +192,44 @@ function countReasons(api: ApiContext, view: JobView): Reason[] {
       code: 'failed',
       text: `${plural(failed, 'task')} failed and ${lost} ${lost === 1 ? 'was' : 'were'} lost. See \`clobi task list ${view.id} --state ${see}\`.`,
     });
-    reasons.push(...commonReasons(api, view));
+    reasons.push(...commonReasons(api, view, 'failed'));
   }
   if (cancelled > 0) {
     reasons.push({
       code: 'cancelled',
-      text: `${plural(cancelled, 'task')} ${cancelled === 1 ? 'was' : 'were'} cancelled${view.cancelReason === null ? '' : `: ${withoutStop(view.cancelReason)}`}.`,
+      text: `${plural(cancelled, 'task')} ${cancelled === 1 ? 'was' : 'were'} cancelled${view.cancelReason === null ? '' : `: ${describeCancel(view.cancelReason)}`}.`,
     });
-    if (view.cancelReason === 'dependency') reasons.push(...upstreamReasons(api, view));
+    // Without a reason of the whole job, its tasks have theirs.
+    const own = view.cancelReason === null ? commonReasons(api, view, 'cancelled') : [];
+    reasons.push(...own);
+    if (
+      view.cancelReason === 'dependency' ||
+      own.some(({ text }) => text.startsWith(describeCancel('dependency')))
+    )
+      reasons.push(...upstreamReasons(api, view));
   }
   return reasons;
+}
+
+/** The reasons that Clobi gives itself, in words; a person's own words stay. */
+function describeCancel(reason: string): string {
+  const words: Readonly<Record<string, string>> = {
+    dependency: 'what it depends on did not succeed (dependency)',
+    failFast: 'as many as failFast allows had failed',
+    'timeout.queue': 'it waited longer than timeout.queue',
+  };
+  return words[reason] ?? withoutStop(reason);
 }
 
 const MOST_READ = 500;
 const MOST_REASONS = 3;
 
-/** What the failed tasks failed of, commonest first, each with one example; of a large job, of the first ones. */
-function commonReasons(api: ApiContext, view: JobView): Reason[] {
-  const { tasks, next } = api.state.tasks(view.id as JobId, { state: 'failed', limit: MOST_READ });
+/** What the tasks in that state came to it by, commonest first, each with one example; of a large job, of the first ones. */
+function commonReasons(api: ApiContext, view: JobView, state: 'failed' | 'cancelled'): Reason[] {
+  const { tasks, next } = api.state.tasks(view.id as JobId, { state, limit: MOST_READ });
   const groups = new Map<string, { count: number; example: TaskView }>();
   for (const task of tasks) {
-    const why = whyFailed(task);
+    const why = whyEnded(task);
     groups.set(why, { count: (groups.get(why)?.count ?? 0) + 1, example: groups.get(why)?.example ?? task });
   }
   const among = next === undefined ? '' : ` of the first ${tasks.length}`;
@@ -228,7 +247,8 @@ function commonReasons(api: ApiContext, view: JobView): Reason[] {
     });
 }
 
-function whyFailed({ reason, exitCode, signal }: TaskView): string {
+function whyEnded({ state, reason, exitCode, signal }: TaskView): string {
+  if (state === 'cancelled' && reason !== null) return describeCancel(reason);
   if (reason === 'exit' && exitCode !== null) return `exit code ${exitCode}`;
   if (reason === 'signal' && signal !== null) return `signal ${signal}`;
   return reason ?? 'no reason given';

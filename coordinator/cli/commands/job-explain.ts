@@ -16,7 +16,7 @@ const explanationRecord = (now: number): RecordView<Explanation> => ({
   name: (explanation) => explanation.reasons[0]?.code ?? '',
   fields: (explanation) => [
     ['Summary', escapeCell(explanation.summary)],
-    ['Because', lines(explanation.reasons.map((reason) => `- ${escapeCell(reason.text)}`))],
+    ['Because', lines(furtherReasons(explanation).map((reason) => `- ${escapeCell(reason.text)}`))],
     ['Pools', lines(explanation.pools.map(describePool))],
     ['In the queue', explanation.queuePosition === null ? undefined : `number ${explanation.queuePosition}`],
     [
@@ -29,7 +29,12 @@ const explanationRecord = (now: number): RecordView<Explanation> => ({
 const lines = (texts: readonly string[]): string | undefined =>
   texts.length === 0 ? undefined : texts.join('\n');
 
-const describePool = (pool: Explanation['pools'][number]): string =>
-  escapeCell(
-    pool.eligible ? `- ${pool.pool}: suits` : `- ${pool.pool}: no, because of ${pool.ruledOutBy.join('; ')}`,
-  );
+/** The summary is the first of them, most often. */
+const furtherReasons = ({ summary, reasons }: Explanation): Explanation['reasons'] =>
+  reasons.filter(({ text }) => text !== summary);
+
+/** A line for the pool, and one for each requirement that rules it out. */
+const describePool = ({ pool, eligible, ruledOutBy }: Explanation['pools'][number]): string =>
+  eligible
+    ? `- ${escapeCell(pool)}: suits`
+    : [`- ${escapeCell(pool)}: no`, ...ruledOutBy.map((rule) => `    ${escapeCell(rule)}`)].join('\n');

@@ -129,6 +129,9 @@ describe('a job through the API', () => {
     });
     const view = (await api.call('GET', `/v1/jobs/${job}/wait?timeoutMs=20000`)).json;
     assert.deepEqual([view.state, view.cancelReason], ['cancelled', 'why not']);
+    const why = (await api.call('GET', `/v1/jobs/${job}/explain`)).json;
+    assert.match(why.summary, /^1000000 tasks were cancelled: why not\.$/);
+    assert.doesNotMatch(JSON.stringify(why), /held|release/);
     assert.equal((await api.call('POST', `/v1/jobs/${job}/cancel`)).json.cancelled, 0);
   });
 });
