@@ -1,5 +1,6 @@
 import { ClobiError, EXIT, type ExitCode, messageOf } from '../../shared/errors.ts';
 import type { JobState } from '../../shared/task-state.ts';
+import type { JobView } from '../http/api.ts';
 import type { Output } from './output/output.ts';
 
 /** Detached by Ctrl-C: what a shell reports for SIGINT. */
@@ -14,16 +15,19 @@ export class Exit extends Error {
   }
 }
 
-export const isJobOver = (state: JobState): boolean => exitCodeOfJob(state) !== undefined;
+export const isJobOver = (state: JobState): boolean =>
+  state === 'succeeded' || state === 'failed' || state === 'partial' || state === 'cancelled';
 
 /** Undefined while the job is not over. */
-export function exitCodeOfJob(state: JobState): ExitCode | undefined {
+export function exitCodeOfJob({ state, counts }: Pick<JobView, 'state' | 'counts'>): ExitCode | undefined {
   switch (state) {
     case 'succeeded':
       return EXIT.ok;
     case 'failed':
-    case 'partial':
       return EXIT.jobFailed;
+    case 'partial':
+      // Some succeeded before the rest was cancelled: nothing has failed.
+      return counts.failed + counts.lost > 0 ? EXIT.jobFailed : EXIT.jobCancelled;
     case 'cancelled':
       return EXIT.jobCancelled;
     case 'held':

@@ -3,6 +3,7 @@ import type { JobView } from '../http/api.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { DETACHED, exitCodeOfJob, isJobOver, worstExitCode } from './exit.ts';
+import { escapeCell } from './output/escape.ts';
 import { describeTasks } from './views.ts';
 
 export interface WaitOptions {
@@ -25,7 +26,7 @@ export async function waitForJobs(
     const views: JobView[] = [];
     for (const job of jobs) views.push(await waitForOne(options.client, job, { deadline, signal }));
     for (const view of views) context.output.note(describeEnd(view));
-    return worstExitCode(views.map((view) => exitCodeOfJob(view.state) ?? EXIT.timedOut));
+    return worstExitCode(views.map((view) => exitCodeOfJob(view) ?? EXIT.timedOut));
   } catch (error) {
     if (!signal.aborted) throw error;
     context.output.note(`Detached. The job goes on; "clobi job wait ${jobs.join(' ')}" comes back to it.`);
@@ -61,9 +62,12 @@ async function waitForOne(
 
 /** One sentence on how a job ended, with what to do next. */
 export function describeEnd(job: JobView): string {
-  const next =
-    job.state === 'succeeded'
-      ? `"clobi outputs ${job.id} --to DIR" brings the results.`
-      : `"clobi task list ${job.id} --state failed" lists what failed, "clobi retry ${job.id}" runs it again.`;
-  return `Job ${job.id} (${job.name}) ${job.state}; ${describeTasks(job)}. ${job.state === 'cancelled' ? '' : next}`.trimEnd();
+  return `Job ${job.id} (${escapeCell(job.name)}) ${job.state}; ${describeTasks(job)}. ${nextAfter(job)}`;
+}
+
+function nextAfter({ id, state, counts }: JobView): string {
+  if (state === 'succeeded') return `"clobi outputs ${id} --to DIR" brings the results.`;
+  if (counts.failed + counts.lost === 0) return `"clobi explain ${id}" says why.`;
+  const bad = counts.failed > 0 ? 'failed' : 'lost';
+  return `"clobi explain ${id}" says why, "clobi task list ${id} --state ${bad}" lists which, "clobi retry ${id}" runs those again.`;
 }

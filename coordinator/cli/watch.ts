@@ -35,7 +35,7 @@ export async function watchJobs(
     });
     progress.stop();
     if (options.live) for (const view of views) context.output.note(describeEnd(view));
-    return worstExitCode(views.map((view) => exitCodeOfJob(view.state) ?? EXIT.failed));
+    return worstExitCode(views.map((view) => exitCodeOfJob(view) ?? EXIT.failed));
   } catch (error) {
     progress.stop();
     if (!signal.aborted) throw error;

@@ -48,7 +48,7 @@ export async function finishRun(chains: readonly Chain[], options: FinishOptions
       summaryList,
     );
   sayNext(chains, options);
-  const code = worstExitCode(chains.map((chain) => exitCodeOfJob(chain.view.state) ?? EXIT.failed));
+  const code = worstExitCode(chains.map((chain) => exitCodeOfJob(chain.view) ?? EXIT.failed));
   return code === EXIT.ok && failures.length > 0 ? EXIT.failed : code;
 }
 

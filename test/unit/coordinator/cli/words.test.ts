@@ -16,6 +16,7 @@ import { RateMeter, renderJobLine } from '../../../../coordinator/cli/progress-l
 import { ClobiError, ERROR_KINDS, type ErrorCode, EXIT } from '../../../../shared/errors.ts';
 import { compileInline } from '../../../../shared/job-file/inline.ts';
 import { JOB_STATES, noTasks } from '../../../../shared/task-state.ts';
+import { describeEnd } from '../../../../coordinator/cli/wait.ts';
 import { jobView, keptOutput } from './rig.ts';
 
 describe('ids', () => {
@@ -46,7 +47,10 @@ describe('ids', () => {
 describe('exit codes', () => {
   test('of jobs', () => {
     assert.deepEqual(
-      JOB_STATES.map((state) => [state, exitCodeOfJob(state)]),
+      JOB_STATES.map((state) => [
+        state,
+        exitCodeOfJob(jobView({ state, counts: { ...noTasks(), succeeded: 1, failed: 1 } })),
+      ]),
       [
         ['held', undefined],
         ['queued', undefined],
@@ -57,6 +61,13 @@ describe('exit codes', () => {
         ['cancelled', 11],
       ],
     );
+    const cancelledHalfway = jobView({
+      state: 'partial',
+      counts: { ...noTasks(), succeeded: 1, cancelled: 9 },
+    });
+    assert.equal(exitCodeOfJob(cancelledHalfway), 11);
+    assert.match(describeEnd(cancelledHalfway), /clobi explain/);
+    assert.doesNotMatch(describeEnd(cancelledHalfway), /failed|retry/);
     assert.equal(worstExitCode([0, 11, 10]), 10);
     assert.equal(worstExitCode([0, 11]), 11);
     assert.equal(worstExitCode([]), 0);
