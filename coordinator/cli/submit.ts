@@ -15,7 +15,7 @@ export interface Submitted {
   created: boolean;
 }
 
-export const submittedList: ListView<Submitted> = {
+const submittedList: ListView<Submitted> = {
   name: (submitted) => submitted.job,
   columns: [
     { title: 'JOB', text: (submitted) => submitted.job },
@@ -24,6 +24,12 @@ export const submittedList: ListView<Submitted> = {
     { title: 'NEW', text: (submitted) => (submitted.created ? 'yes' : 'no, submitted before') },
   ],
 };
+
+/** On a plain table the ids alone: they are what the next command wants. */
+export async function printSubmitted(output: Output, submitted: readonly Submitted[]): Promise<void> {
+  if (output.format !== 'table') await output.list(submitted, submittedList);
+  else await output.write(submitted.map((job) => `${job.job}\n`).join(''));
+}
 
 export interface SubmitPlan {
   client: Client;

@@ -62,7 +62,7 @@ function addSubmit(app: FastifyInstance, api: ApiContext): void {
     bodyLimitBytes: SUBMIT_LIMIT_BYTES,
     reply: checkReply,
     handle: ({ body }) => ({
-      problems: (body.specs as JobSpec[]).flatMap((spec, i) => problemOf(api, spec, i)),
+      problems: body.specs.flatMap((spec, i) => problemOf(api, spec, i)),
     }),
   });
 }

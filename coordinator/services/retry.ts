@@ -26,7 +26,10 @@ export async function retryJob(
   const indices =
     order.select === 'failed' ? state.retryable(order.job) : [...order.select].sort((a, b) => a - b);
   if (indices.length === 0)
-    throw new ClobiError('CONFLICT', `Job ${order.job} has no failed or lost tasks to run again.`);
+    throw new ClobiError(
+      'CONFLICT',
+      `Job ${order.job} has no failed or lost tasks to run again. \`clobi retry ${order.job} --tasks 0-9\` runs any of its tasks.`,
+    );
   const items = spec.tasks.kind === 'items' ? await readItems(context, order.job) : undefined;
   const retry = retrySpec(spec, {
     ...order,

@@ -23,12 +23,15 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function submitted(yaml: string, ...options: string[]): Promise<string> {
+const submitted = async (yaml: string, ...options: string[]): Promise<string> =>
+  (await submittedAll(yaml, ...options)).at(-1) ?? '';
+
+async function submittedAll(yaml: string, ...options: string[]): Promise<string[]> {
   const file = join(directory, 'job.yaml');
   await writeFile(file, yaml);
   const { code, stdout, stderr } = await run('submit', file, ...options, '-o', 'name');
   assert.equal(code, 0, stderr);
-  return stdout.trim().split('\n').at(-1) ?? '';
+  return stdout.trim().split('\n');
 }
 
 describe('exit codes', () => {
@@ -105,6 +108,18 @@ describe('what a person asks', () => {
     assert.match(stdout, /500/);
     await run('job', 'cancel', job);
   });
+  test('explain says why some tasks of a job were cancelled', async () => {
+    const [up, down] = await submittedAll(
+      `apiVersion: clobi/v1\nname: up\narray: { count: 2 }\nscript: exit $CLOBI_TASK_INDEX\n---\n` +
+        `apiVersion: clobi/v1\nname: down\narray: { count: 2 }\ndepends: [{ job: up, by: tasks }]\ncommand: ["true"]\n`,
+    );
+    assert.equal((await run('job', 'wait', down ?? '')).code, 11, 'nothing of it failed');
+    const { stdout } = await run('explain', down ?? '');
+    assert.match(stdout, /1 task was cancelled/);
+    assert.match(stdout, /depends on did not succeed.*1 task, e\.g\. task 1/);
+    assert.match(stdout, new RegExp(`job ${up ?? ''} \\(up\\), which is partial`));
+    assert.doesNotMatch(stdout, /Pools/, 'where it could run is past');
+  });
   test('retry --failed runs only what failed, with more memory', async () => {
     const marker = join(directory, 'fixed');
     const job = await submitted(
@@ -115,6 +130,7 @@ describe('what a person asks', () => {
     const retried = await run('job', 'retry', job, '--failed', '--memory', '64MiB', '-o', 'name');
     assert.equal(retried.code, 0, retried.stderr);
     const next = retried.stdout.trim();
+    assert.match((await run('job', 'retry', job)).stdout, /^\w{26}\n$/, 'the id alone, as submit prints it');
     assert.equal((await run('job', 'wait', next)).code, 0);
     const tasks = JSON.parse((await run('task', 'list', next, '-o', 'json')).stdout) as { index: number }[];
     assert.deepEqual(

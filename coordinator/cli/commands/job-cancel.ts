@@ -1,4 +1,4 @@
-import type { CancelBody } from '../../http/api.ts';
+import type { CancelBody, JobView } from '../../http/api.ts';
 import type { Context } from '../context.ts';
 import { parseJob } from '../ids.ts';
 import { plural } from '../output/text.ts';
@@ -17,9 +17,11 @@ export async function run(context: Context, args: readonly string[], options: Op
   };
   for (const job of jobs) {
     // Cancelling twice does no harm.
-    const { cancelled } = await client.post<{ cancelled: number }>(`/v1/jobs/${job}/cancel`, body, true);
+    // `last` may mean another job at the next call.
+    const { id } = await client.get<JobView>(`/v1/jobs/${job}`);
+    const { cancelled } = await client.post<{ cancelled: number }>(`/v1/jobs/${id}/cancel`, body, true);
     context.output.note(
-      `${job}: ${plural(cancelled, 'task')} cancelled.${cancelled === 0 ? ' Nothing of it was open.' : ''}`,
+      `${id}: ${plural(cancelled, 'task')} cancelled.${cancelled === 0 ? ' Nothing of it was open.' : ''}`,
     );
   }
 }

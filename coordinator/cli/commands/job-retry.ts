@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { RetryBody, SubmitReply } from '../../http/api.ts';
+import type { JobView, RetryBody, SubmitReply } from '../../http/api.ts';
 import { ClobiError } from '../../../shared/errors.ts';
 import { WATCH_PATIENCE_MS, type Context } from '../context.ts';
 import { parseJob } from '../ids.ts';
 import { plural } from '../output/text.ts';
-import { submittedList } from '../submit.ts';
+import { printSubmitted } from '../submit.ts';
 import { watchJobs } from '../watch.ts';
 
 interface Options {
@@ -21,8 +21,10 @@ export async function run(context: Context, args: readonly string[], options: Op
     throw new ClobiError('USAGE', '--failed and --tasks exclude each other: give one of them.');
   }
   const client = context.client();
-  const reply = await client.post<SubmitReply>(`/v1/jobs/${job}/retry`, retryBody(options), true);
-  await context.output.list([{ ...reply, name: `retry of ${job}` }], submittedList);
+  // `last` may mean another job at the next call.
+  const { id, name } = await client.get<JobView>(`/v1/jobs/${job}`);
+  const reply = await client.post<SubmitReply>(`/v1/jobs/${id}/retry`, retryBody(options), true);
+  await printSubmitted(context.output, [{ ...reply, name }]);
   context.output.note(
     `${plural(reply.tasks, 'task')} again, as job ${reply.job}. "clobi watch ${reply.job}" follows it.`,
   );

@@ -9,16 +9,16 @@ export async function run(
   args: readonly string[],
   options: { spec?: boolean },
 ): Promise<undefined> {
-  const path = `/v1/jobs/${parseJob(args[0] ?? '')}`;
   const client = context.client();
+  const view = await client.get<JobView>(`/v1/jobs/${parseJob(args[0] ?? '')}`);
   if (options.spec !== true) {
-    await context.output.record(await client.get<JobView>(path), jobRecord(Date.now()));
+    await context.output.record(view, jobRecord(Date.now()));
     return;
   }
   // A spec is nested: as a table it would be JSON anyway.
-  const spec = await client.get<object>(`${path}/spec`);
+  const spec = await client.get<object>(`/v1/jobs/${view.id}/spec`);
   await context.output.record(spec, {
     fields: () => [['Spec', safeJson(spec, 2)]],
-    name: () => args[0] ?? '',
+    name: () => view.id,
   });
 }

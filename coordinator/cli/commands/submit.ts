@@ -6,7 +6,7 @@ import { type JobSourceOptions, loadJobs } from '../job-source.ts';
 import type { ListView } from '../output/output.ts';
 import { formatBytes } from '../../../shared/units-of-measure.ts';
 import { formatCount, plural } from '../output/text.ts';
-import { type Submitted, submitJobs, submittedList } from '../submit.ts';
+import { printSubmitted, type Submitted, submitJobs } from '../submit.ts';
 import { waitForJobs } from '../wait.ts';
 import { watchJobs } from '../watch.ts';
 
@@ -30,7 +30,8 @@ export async function run(context: Context, args: readonly string[], options: Op
     output: context.output,
     keyOf: keysFor(options.idempotencyKey),
   });
-  await printSubmitted(context, submitted);
+  await printSubmitted(context.output, submitted);
+  saySubmitted(context, submitted);
   const ids = submitted.map((job) => job.job);
   if (options.watch === true)
     return watchJobs(context, ids, { client: context.client(WATCH_PATIENCE_MS), live: true });
@@ -50,11 +51,7 @@ function keysFor(given: string | undefined): (job: SourcedJob) => string {
   };
 }
 
-/** On a plain table the ids alone: they are what the next command wants. */
-async function printSubmitted(context: Context, submitted: readonly Submitted[]): Promise<void> {
-  const { output } = context;
-  if (output.format !== 'table') await output.list(submitted, submittedList);
-  else await output.write(submitted.map((job) => `${job.job}\n`).join(''));
+function saySubmitted({ output }: Context, submitted: readonly Submitted[]): void {
   for (const job of submitted) {
     output.note(
       job.created
