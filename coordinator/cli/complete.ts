@@ -19,11 +19,24 @@ export async function printCompletions(program: Command, words: readonly string[
     return;
   }
   const jobs =
-    names.some((name) => /^(jobs?|task)$/.test(name)) && !current.startsWith('-') ? await listJobs() : [];
+    names.some((name) => /^(jobs?|task)$/.test(name)) && !current.startsWith('-')
+      ? await listJobs(valueOf('--home', words))
+      : [];
   const root = new RootCommand();
   addOptions(root, program);
-  addCommands(root, program, { path: [], jobs });
-  root.parse([...words]);
+  addCommands(root, program, { path: [], jobs, everywhere: program });
+  root.parse(words.map((word) => longForm([command, program], word)));
+}
+
+/** The completer knows the values of long options only. */
+function longForm(commands: readonly Command[], word: string): string {
+  const options = commands.flatMap((command) => command.options);
+  return options.find(({ short }) => short === word)?.long ?? word;
+}
+
+function valueOf(option: string, words: readonly string[]): string | undefined {
+  const at = words.indexOf(option);
+  return at < 0 ? undefined : words[at + 1];
 }
 
 /** The deepest command that the words name. */
@@ -38,6 +51,8 @@ function findCommand(program: Command, words: readonly string[]): Command {
 interface Place {
   path: readonly string[];
   jobs: readonly JobView[];
+  /** Has the options that every command takes. */
+  everywhere: Command;
 }
 
 function addCommands(root: RootCommand, parent: Command, place: Place): void {
@@ -45,6 +60,7 @@ function addCommands(root: RootCommand, parent: Command, place: Place): void {
     const path = [...place.path, command.name()];
     const completed = root.command(path.join(' '), command.summary());
     addOptions(completed, command);
+    addOptions(completed, place.everywhere);
     for (const argument of command.registeredArguments)
       addArgument(completed, argument.name(), { ...place, variadic: argument.variadic });
     addCommands(root, command, { ...place, path });
@@ -83,9 +99,9 @@ function addOptions(completed: Completed, command: Command): void {
   }
 }
 
-async function listJobs(): Promise<JobView[]> {
+async function listJobs(home: string | undefined): Promise<JobView[]> {
   const client = new Client({
-    home: homeDirectory(),
+    home: homeDirectory(home),
     patienceMs: 0,
     signal: AbortSignal.timeout(PATIENCE_MS),
   });

@@ -18,10 +18,29 @@ export async function run(context: Context, args: readonly string[]): Promise<un
 }
 
 export function completionScript(shell: string): string {
-  const text = captureLog(() => script(shell, 'clobi', 'clobi'));
-  // A second sourcing of the script must not fail on constants that are set already.
-  return shell === 'bash' ? text.replaceAll(/^readonly /gm, '') : text;
+  return shell === 'bash' ? BASH : captureLog(() => script(shell, 'clobi', 'clobi'));
 }
+
+/**
+ * The package's own script for bash needs another package to be installed, offers no file names, and evaluates the line that is
+ * being typed. The program answers with a word a line, a description after a tab, and a number of hints at the end:
+ * 2 is "no blank after it", 4 "no file names".
+ */
+const BASH = `# bash completion for clobi
+__clobi_complete() {
+    local cur=\${COMP_WORDS[COMP_CWORD]} out line hints
+    out=$(clobi complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
+    hints=\${out##*:}
+    COMPREPLY=()
+    while IFS= read -r line; do
+        line=\${line%%$'\\t'*}
+        if [[ -n $line && $line == "$cur"* ]]; then COMPREPLY+=("$line"); fi
+    done <<< "\${out%:*}"
+    if (( hints & 2 )) || [[ \${COMPREPLY[0]-} == */ ]]; then compopt -o nospace; fi
+    if (( hints & 4 )); then compopt +o default; fi
+}
+complete -o default -F __clobi_complete clobi
+`;
 
 /** The package prints its script in place of returning it. */
 function captureLog(print: () => void): string {

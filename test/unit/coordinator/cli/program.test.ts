@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { CATALOG } from '../../../../coordinator/cli/catalog/index.ts';
 import { completionScript } from '../../../../coordinator/cli/commands/completion.ts';
 import { buildProgram } from '../../../../coordinator/cli/program.ts';
 import { renderReference } from '../../../../coordinator/cli/reference.ts';
-import { clobi } from '../../../helpers/process.ts';
+import { CLOBI, clobi } from '../../../helpers/process.ts';
+import { temporaryDirectory } from '../../../helpers/temporary.ts';
 
+const execute = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..', '..', '..');
 
 function* allCommands(command: Command): Generator<Command> {
@@ -90,9 +94,8 @@ test('a command that only asks loads no zod, fastify, SQLite or YAML', async () 
 });
 
 describe('completion', () => {
-  test('the scripts are there; the one for bash may be sourced twice', () => {
+  test('the scripts are there', () => {
     for (const shell of ['bash', 'zsh', 'fish']) assert.match(completionScript(shell), /clobi complete/);
-    assert.doesNotMatch(completionScript('bash'), /^\s*readonly /m);
   });
   test('of commands, choices, shells; file names are left to the shell', async () => {
     const offered = async (...words: string[]): Promise<string> =>
@@ -102,6 +105,43 @@ describe('completion', () => {
     assert.match(await offered('completion', ''), /^zsh\t/m);
     assert.match(await offered('job', 'show', ''), /^last\t/m);
     assert.equal(await offered('submit', 'jo'), ':0\n');
+    assert.match(await offered('ps', '--format', ''), /^jsonl\t/m);
+    assert.match(await offered('ps', '-o', ''), /^jsonl\t/m);
+  });
+  test('in bash itself, with nothing but bash: commands, choices, file names; nothing typed is run', async () => {
+    await using temporary = await temporaryDirectory();
+    await writeFile(
+      join(temporary.path, 'clobi'),
+      `#!/bin/sh\nexec "${process.execPath}" "${CLOBI}" "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    await writeFile(join(temporary.path, 'photos.yaml'), '');
+    await writeFile(
+      join(temporary.path, 'complete.sh'),
+      `${completionScript('bash')}
+compopt() { echo "$@"; }
+offer() { COMP_WORDS=(clobi "$@"); COMP_CWORD=$#; __clobi_complete clobi; echo "\${COMPREPLY[*]}"; }
+complete -p clobi
+offer jo; offer ps --state fa; offer task show la; offer submit pho; offer job show '$(touch evil)'
+`,
+    );
+    const { stdout, stderr } = await execute('bash', ['--norc', 'complete.sh'], {
+      cwd: temporary.path,
+      env: { PATH: `${temporary.path}:${process.env['PATH'] ?? ''}`, CLOBI_HOME: '/nowhere' },
+    });
+    assert.equal(stderr, '');
+    assert.deepEqual(stdout.split('\n'), [
+      'complete -o default -F __clobi_complete clobi',
+      ...['+o default', 'job'],
+      ...['+o default', 'failed'],
+      ...['-o nospace', '+o default', 'last/'],
+      '', // bash's own file names
+      ...['+o default', ''],
+      '',
+    ]);
+    assert.deepEqual((await readdir(temporary.path)).sort(), ['clobi', 'complete.sh', 'photos.yaml']);
   });
 });
 
