@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { setInterval } from 'node:timers';
 import type { LogRef } from '../../shared/wire/event.ts';
@@ -59,12 +60,10 @@ export class Capture {
   async finish(): Promise<LogRef> {
     this.follow(false);
     await this.#readToEnd();
-    if (this.#failure === undefined && this.#chunks === 0 && this.#bytes <= MOST_INLINE_BYTES) {
+    const inline = this.#inline();
+    if (inline !== undefined) {
       this.release();
-      return {
-        bytes: this.#bytes,
-        inline: this.#bytes === 0 ? '' : Buffer.concat(this.#parts).toString('utf8'),
-      };
+      return { bytes: this.#bytes, inline };
     }
     this.#flush();
     await this.#upload;
@@ -78,6 +77,14 @@ export class Capture {
     clearInterval(this.#timer);
     this.#stream.off('data', this.#onData);
     this.#stream.resume();
+  }
+
+  /** Undefined when it must be stored. A segment is text, and would change bytes that are none. */
+  #inline(): string | undefined {
+    if (this.#failure !== undefined || this.#chunks > 0 || this.#bytes > MOST_INLINE_BYTES) return undefined;
+    if (this.#bytes === 0) return '';
+    const body = Buffer.concat(this.#parts);
+    return isUtf8(body) ? body.toString('utf8') : undefined;
   }
 
   async #readToEnd(): Promise<void> {
