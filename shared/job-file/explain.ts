@@ -12,8 +12,10 @@ export interface Explainer {
   /** How the scalar at a path is written in the text. */
   sourceOf: (path: Path) => string | undefined;
   /** Of another kind of file than a job: the keys that may stand in the map at a path. */
-  knownKeys?: (path: Path) => string[];
+  knownKeys?: KnownKeys;
 }
+
+type KnownKeys = (path: Path) => string[];
 
 export const explainIssues = (issues: readonly Issue[], explainer: Explainer): Finding[] =>
   withoutEchoes(issues, [], explainer).flatMap((issue) => explainIssue(issue, [], explainer));
@@ -51,8 +53,30 @@ const MERGE_KEY = 'merge keys are not read, write the values out';
 
 function unknownKey(path: Path, key: string, { knownKeys = knownKeysAt }: Explainer): Finding {
   const place = path.length === 0 ? '' : ` in ${formatPath(path)}`;
-  const hint = key === '<<' ? `; ${MERGE_KEY}` : suggest(key, knownKeys(path));
-  return { path: [...path, key], at: 'key', message: `unknown key "${key}"${place}${hint}` };
+  return {
+    path: [...path, key],
+    at: 'key',
+    message: `unknown key "${key}"${place}${hintFor(path, key, knownKeys)}`,
+  };
+}
+
+/** Where a key of a job's first level belongs that is right in itself, or that other systems call so. */
+const MAPS = ['resources', 'timeout', 'retry', 'array', 'placement'];
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['run', 'script'],
+  ['needs', 'depends'],
+  ['environment', 'env'],
+  ['retries', 'retry'],
+]);
+
+function hintFor(path: Path, key: string, knownKeys: KnownKeys): string {
+  if (key === '<<') return `; ${MERGE_KEY}`;
+  const known = knownKeys(path);
+  if (path.length > 0 || findNearMiss(key, known) !== undefined) return suggest(key, known);
+  const map = MAPS.find((name) => knownKeys([name]).includes(key));
+  const other = OTHER_WORDS.get(key);
+  if (other !== undefined && known.includes(other)) return `; did you mean "${other}"?`;
+  return map === undefined ? suggest(key, known) : `; did you mean "${map}.${key}"?`;
 }
 
 /** Only the alternative that has the form of the value is of interest; without one, say what would do. */

@@ -237,18 +237,29 @@ async function stageFile(
   return { to: file.to, sha256, sizeBytes, executable, unpack: entry.unpack };
 }
 
-/** Two different files cannot be in one place. */
+/** Two different files cannot be in one place, nor a file where another needs a directory. */
 function checkDestinations(inputs: readonly Staged[], common: readonly Staged[]): Finding[] {
+  const files = [...common, ...inputs].filter(({ input }) => !input.unpack);
   const taken = new Map<string, string>();
-  return [...common, ...inputs].flatMap(({ input, path }) => {
-    if (input.unpack) return [];
+  const twice = files.flatMap(({ input, path }) => {
     const before = taken.get(input.to);
     taken.set(input.to, input.sha256);
     return before === undefined || before === input.sha256
       ? []
       : [toFinding(path, `another input is put at "${input.to}" too; give one of them its own to`)];
   });
+  const blocked = files.flatMap(({ input, path }) => {
+    const file = directoriesAbove(input.to).find((directory) => taken.has(directory));
+    return file === undefined
+      ? []
+      : [toFinding(path, `"${input.to}" needs a directory where another input is the file "${file}"`)];
+  });
+  return [...twice, ...blocked];
 }
+
+/** `a/b/c` → `a`, `a/b`. */
+const directoriesAbove = (path: string): string[] =>
+  path.split('/').flatMap((_, at, parts) => (at === 0 ? [] : [parts.slice(0, at).join('/')]));
 
 /** An entry without references looks at nothing of it. */
 const NO_TASK: TaskContext = { jobId: '', index: 0, count: 1, params: {} };

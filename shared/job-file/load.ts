@@ -134,9 +134,15 @@ async function readText(path: string): Promise<{ text: string; problems: Problem
   } catch (error) {
     return {
       text: '',
-      problems: [{ file: path, line: 0, column: 0, message: `cannot be read: ${messageOf(error)}` }],
+      problems: [{ file: path, line: 0, column: 0, message: `cannot be read: ${describeReadError(error)}` }],
     };
   }
+}
+
+function describeReadError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'there is no such file';
+  return code === 'EISDIR' ? 'it is a directory' : messageOf(error);
 }
 
 function currentUser(): string {

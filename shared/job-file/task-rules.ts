@@ -63,10 +63,8 @@ function checkMatrix(file: FileMatrix): Finding[] {
   const matrix = toMatrix(file);
   found.push(...checkSizes(matrix));
   if (found.length > 0) return found;
-  found.push(...checkDuplicates(matrix), ...checkExcludes(matrix));
-  if (found.length > 0) return found;
-  found.push(...checkIncludes(matrix));
-  if (countMatrix(matrix) === 0)
+  found.push(...checkDuplicates(matrix), ...checkExcludes(matrix), ...checkIncludes(matrix));
+  if (found.length === 0 && countMatrix(matrix) === 0)
     found.push(finding(['matrix', 'exclude'], 'leaves out every combination, so there is no task', 'key'));
   return found;
 }

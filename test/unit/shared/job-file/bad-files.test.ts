@@ -129,10 +129,13 @@ test('a limit together with a mistake is INVALID_JOB', async () => {
 
 test('a file that cannot be read is a problem too', async () => {
   await mkdir(join(directory, 'a-directory'));
-  for (const name of ['missing.yaml', 'a-directory']) {
+  for (const [name, why] of [
+    ['missing.yaml', 'there is no such file'],
+    ['a-directory', 'it is a directory'],
+  ] as const) {
     const error = await refusalOfPath(join(directory, name));
     assert.equal(error.code, 'INVALID_JOB');
-    assert.match(error.message, /: cannot be read: /);
+    assert.ok(error.message.endsWith(`: cannot be read: ${why}`), error.message);
   }
 });
 

@@ -148,6 +148,11 @@ test('two files in one place, and an unreadable one', async () => {
     'b.txt': 'B',
   });
   assert.match(problems.join(), /job\.yaml:3:24 inputs\[1\]\.path: another input is put at "a\.txt" too/);
+  const below = await problemsOf('inputs: [a.txt, {path: b.txt, to: a.txt/b.txt}]\n', {
+    'a.txt': 'A',
+    'b.txt': 'B',
+  });
+  assert.match(below.join(), /inputs\[1\]\.path: "a\.txt\/b\.txt" needs a directory where .* file "a\.txt"/);
   const path = await layOut('inputs: [gone]\n');
   await symlink('nowhere', join(dirname(path), 'gone'));
   await assert.rejects(loadJobFile(path), /there is no file or directory "gone"/);
