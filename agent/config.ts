@@ -76,7 +76,7 @@ async function readConfig(file: string, pool: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const advice =
-      'The coordinator writes it when it starts with this pool; on another machine, copy it there and give --config.';
+      'The coordinator of this home writes it when it starts: start that first, with the pool in its clobi.yaml. On another machine, bring the file along and give --config.';
     throw new ClobiError('NOT_FOUND', `Pool "${pool}" is not known here: ${file} cannot be read. ${advice}`, {
       cause: error,
     });

@@ -25,14 +25,16 @@ export function buildProgram(argv: readonly string[], result: Result = { exitCod
   program
     .addHelpText('before', ROOT_HELP)
     .addHelpText('after', '\nNext: "clobi COMMAND --help" leads with examples.');
-  const families = addFamilies(program);
+  const families = buildFamilies(program);
   for (const entry of CATALOG) {
     for (const path of [entry.path, ...(entry.alsoAt === undefined ? [] : [entry.alsoAt])]) {
       const space = path.indexOf(' ');
-      const parent = space < 0 ? program : families.get(path.slice(0, space));
-      parent?.addCommand(
-        buildCommand({ entry, name: path.slice(space + 1), path }, { program, argv, result }),
-      );
+      const command = buildCommand({ entry, name: path.slice(space + 1), path }, { program, argv, result });
+      const family = families.get(path.slice(0, Math.max(0, space)));
+      family?.addCommand(command);
+      // Help shows groups in the order in which they are added: that of the catalogue.
+      const shown = family ?? command;
+      if (!program.commands.includes(shown)) program.addCommand(shown);
     }
   }
   return program;
@@ -70,7 +72,7 @@ function addGlobalOptions(program: Command): void {
     .helpOption('-h, --help', 'show this help');
 }
 
-function addFamilies(program: Command): Map<string, Command> {
+function buildFamilies(program: Command): Map<string, Command> {
   return new Map(
     Object.entries(FAMILIES).map(([name, summary]) => {
       const examples = CATALOG.filter((entry) => entry.path.startsWith(`${name} `)).map(
@@ -86,7 +88,6 @@ function addFamilies(program: Command): Map<string, Command> {
         name === 'job' || name === 'task' ? GROUPS.work : name === 'schema' ? GROUPS.tools : GROUPS.services,
       );
       family.helpCommand(false).usage('COMMAND [options]');
-      program.addCommand(family);
       return [name, family];
     }),
   );

@@ -157,6 +157,10 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
       { flags: '--memory <size>', help: 'memory it gives to tasks, like 8GiB', value: 'bytes' },
       { flags: '--gpus <n>', help: 'GPUs it gives to tasks', value: 'integer' },
       { flags: '--label <key=value>', help: 'what placement may ask for; may be repeated', value: 'labels' },
+      {
+        flags: '--config <file>',
+        help: 'the agent.json of the pool (default: the one in the home directory)',
+      },
     ],
     examples: [
       ['agent start', 'serves the pool "local"'],

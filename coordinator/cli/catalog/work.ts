@@ -41,7 +41,7 @@ export const WORK: readonly CommandEntry[] = [
     ],
     examples: [
       ['run job.yaml', 'every task of the file; results in job-results/'],
-      ['run -- sh -c "hostname > name.txt"', 'one command as one task'],
+      ['run --output name.txt -- sh -c "hostname > name.txt"', 'one command as one task'],
       ['run --each-line urls.txt --output "*.html" -- curl -sSO {}', 'one task a line'],
       ['run --slots 4 --fresh job.yaml', 'begin anew, four tasks at a time'],
     ],

@@ -8,11 +8,12 @@ interface Options {
   memory?: number;
   gpus?: number;
   label?: Record<string, string>;
+  config?: string;
 }
 
 export async function run(context: Context, _args: readonly string[], options: Options): Promise<undefined> {
   const { runAgent } = await import('../../../agent/main.ts');
-  const { pool, name, slots, cpus, gpus, memory, label } = options;
+  const { pool, name, slots, cpus, gpus, memory, label, config } = options;
   await runAgent({
     home: context.home,
     pool,
@@ -22,5 +23,6 @@ export async function run(context: Context, _args: readonly string[], options: O
     ...(memory !== undefined && { memoryBytes: memory }),
     ...(gpus !== undefined && { gpus }),
     ...(label !== undefined && { labels: label }),
+    ...(config !== undefined && { configFile: config }),
   });
 }
