@@ -13,6 +13,8 @@ export interface QueueTraits {
   leaseMs: number;
   /** Longest time from a send to its receipt in another process on an idle machine; the tests allow much more. */
   wakeMs: number;
+  /** Messages in the races between receivers; fewer where the server under test slows down as it fills. */
+  crowd?: number;
 }
 
 /** A new, empty queue. */

@@ -5,7 +5,10 @@ import { startChild } from '../helpers/child.ts';
 import { LONG, NOW, numbered, receiveAll, drain, type QueueTraits, type WithQueue } from './queue-kit.ts';
 
 const CHILD = new URL('../fixtures/providers/queue-child.ts', import.meta.url);
-export function leaseCases(withQueue: WithQueue, { leaseMs, staleDoneRejects }: QueueTraits): void {
+export function leaseCases(
+  withQueue: WithQueue,
+  { leaseMs, staleDoneRejects, crowd = 2_000 }: QueueTraits,
+): void {
   it(
     'hides a leased message, and brings it again with a higher count when the lease runs out',
     withQueue(async (queue) => {
@@ -81,15 +84,15 @@ export function leaseCases(withQueue: WithQueue, { leaseMs, staleDoneRejects }: 
   it(
     'never gives one message to two of eight receivers',
     withQueue(async (queue, fixture) => {
-      await queue.send(numbered(2_000));
+      await queue.send(numbered(crowd));
       const handles = await Promise.all(Array.from({ length: 8 }, () => fixture.open()));
       const got = (await Promise.all(handles.map(drain))).flat();
-      assert.deepEqual(got.sort(), numbered(2_000).sort());
+      assert.deepEqual(got.sort(), numbered(crowd).sort());
     }),
   );
 }
 
-export function processCases(withQueue: WithQueue, { wakeMs }: QueueTraits): void {
+export function processCases(withQueue: WithQueue, { wakeMs, crowd = 2_000 }: QueueTraits): void {
   it(
     'wakes a waiting receive when another process sends',
     withQueue(async (queue, { url }) => {
@@ -117,7 +120,7 @@ export function processCases(withQueue: WithQueue, { wakeMs }: QueueTraits): voi
   it(
     'never gives one message to two processes',
     withQueue(async (queue, { url }) => {
-      await queue.send(numbered(2_000));
+      await queue.send(numbered(crowd));
       const children = await Promise.all(
         Array.from({ length: 4 }, () => startChild(CHILD, [url, 'drain', '2'])),
       );
@@ -127,7 +130,7 @@ export function processCases(withQueue: WithQueue, { wakeMs }: QueueTraits): voi
         [0, 0, 0, 0],
       );
       const got = children.flatMap((child) => child.lines.filter((line) => line !== 'ready'));
-      assert.deepEqual(got.sort(), numbered(2_000).sort());
+      assert.deepEqual(got.sort(), numbered(crowd).sort());
     }),
   );
 

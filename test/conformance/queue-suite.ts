@@ -27,7 +27,7 @@ export function queueConformance(name: string, make: () => Promise<QueueFixture>
       }
     };
 
-  describe(`queue: ${name}`, { timeout: 120_000 }, () => {
+  describe(`queue: ${name}`, { timeout: 240_000 }, () => {
     sendingCases(withQueue);
     receivingCases(withQueue, traits);
     leaseCases(withQueue, traits);

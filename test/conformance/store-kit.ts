@@ -7,6 +7,8 @@ import type { ObjectStore } from '../../shared/providers/ports.ts';
 export interface StoreTraits {
   /** Other processes can open the store by its URL. */
   otherProcesses: boolean;
+  /** Lists letters beyond U+FFFF in another order than that of their bytes. */
+  ownOrderBeyondBmp?: boolean;
 }
 
 /** A new, empty store. */

@@ -29,10 +29,10 @@ export function storeConformance(name: string, make: () => Promise<StoreFixture>
     }
   };
 
-  describe(`store: ${name}`, { timeout: 120_000 }, () => {
+  describe(`store: ${name}`, { timeout: 240_000 }, () => {
     objectCases(withStore);
     conditionCases(withStore);
-    listCases(withStore);
+    listCases(withStore, traits);
     if (traits.otherProcesses) processCases(withStore);
   });
 }
