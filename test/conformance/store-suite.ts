@@ -14,6 +14,7 @@ import {
   type StoreFixture,
   type WithStore,
 } from './store-kit.ts';
+import { signedCases } from './store-direct.ts';
 import { listCases, processCases } from './store-lists.ts';
 
 export type { StoreFixture, StoreTraits } from './store-kit.ts';
@@ -33,6 +34,7 @@ export function storeConformance(name: string, make: () => Promise<StoreFixture>
     objectCases(withStore);
     conditionCases(withStore);
     listCases(withStore, traits);
+    signedCases(withStore);
     if (traits.otherProcesses) processCases(withStore);
   });
 }

@@ -2,41 +2,42 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Socket } from 'node:net';
 
-/** A server that says nothing for so long on an open connection is gone; the SDK tries again on another one. */
-const SILENCE_MS = 15_000;
-const CONNECT_MS = 5_000;
+interface Patience {
+  connectMs: number;
+  /** A server that says nothing for so long on an open connection is gone; the SDK tries again on another one. */
+  silenceMs: number;
+}
+
+const PATIENCE: Patience = { connectMs: 5_000, silenceMs: 15_000 };
 
 type CreateConnection = HttpAgent['createConnection'];
 
+/** Connections are kept and shared; idle ones keep no process alive. */
+export function impatientAgents(patience: Patience): { http: HttpAgent; https: HttpsAgent } {
+  // Node sets a socket back to `timeout` when it goes from one request to the next.
+  const options: AgentOptions = { keepAlive: true, timeout: patience.silenceMs };
+  const http = new HttpAgent(options);
+  const https = new HttpsAgent(options);
+  for (const agent of [http, https]) {
+    const connect = agent.createConnection.bind(agent);
+    agent.createConnection = (...args: Parameters<CreateConnection>) => watch(connect(...args), patience);
+  }
+  return { http, https };
+}
+
 /** Node tells of a silent socket and leaves it open: a connection whose other end vanished would be waited on for ever. */
-class ImpatientHttpAgent extends HttpAgent {
-  override createConnection(...args: Parameters<CreateConnection>): ReturnType<CreateConnection> {
-    return watch(super.createConnection(...args));
-  }
-}
-
-class ImpatientHttpsAgent extends HttpsAgent {
-  override createConnection(...args: Parameters<CreateConnection>): ReturnType<CreateConnection> {
-    return watch(super.createConnection(...args));
-  }
-}
-
-function watch<T>(connection: T): T {
+function watch<T>(connection: T, { connectMs, silenceMs }: Patience): T {
   if (!(connection instanceof Socket)) return connection;
-  connection.setTimeout(CONNECT_MS);
-  connection.once('connect', () => connection.setTimeout(SILENCE_MS));
+  connection.setTimeout(connectMs);
+  connection.once('connect', () => connection.setTimeout(silenceMs));
   connection.on('timeout', () => {
-    const what = connection.connecting ? `no connection in ${CONNECT_MS} ms` : `silence of ${SILENCE_MS} ms`;
+    const what = connection.connecting ? `no connection in ${connectMs} ms` : `silence of ${silenceMs} ms`;
     connection.destroy(Object.assign(new Error(`ETIMEDOUT: ${what}`), { code: 'ETIMEDOUT' }));
   });
   return connection;
 }
 
-/** `timeout` is what Node sets a socket back to when it goes from one request to the next. */
-const OPTIONS: AgentOptions = { keepAlive: true, timeout: SILENCE_MS };
+const { http, https } = impatientAgents(PATIENCE);
 
-const http = new ImpatientHttpAgent(OPTIONS);
-const https = new ImpatientHttpsAgent(OPTIONS);
-
-/** One for all clients of this process: connections are kept and shared. Idle ones keep no process alive. */
+/** One for all clients of this process. */
 export const agentFor = (url: string): HttpAgent => (url.startsWith('https:') ? https : http);

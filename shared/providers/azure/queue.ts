@@ -11,6 +11,7 @@ import type { Access } from './credentials.ts';
 import { azureCodeOf, azureError } from './errors.ts';
 import { MAX_LEASE_MS, deliverMessage, wholeSeconds } from './lease.ts';
 import { encodeBody } from './message-body.ts';
+import { pollDelayMs } from './polling.ts';
 import { askedOfQueue, type QueueDoing } from './rights.ts';
 
 const CAPABILITIES: QueueCapabilities = {
@@ -25,12 +26,6 @@ const CAPABILITIES: QueueCapabilities = {
 const PARALLEL_SENDS = 16;
 /** A request under way when a receive is aborted may have leased something: its answer is waited for, so long. */
 const ABORT_GRACE_MS = 3_000;
-const FIRST_POLL_MS = 50;
-const SLOWEST_POLL_MS = 1_000;
-
-/** Time to the next look at a queue that was found empty so often in a row: doubles up to a second, with jitter. */
-export const pollDelayMs = (idlePolls: number, random: number): number =>
-  Math.min(SLOWEST_POLL_MS, FIRST_POLL_MS * 2 ** Math.min(10, idlePolls)) * (0.5 + random / 2);
 
 export const queueClient = (url: CloudUrl, name: string, access: Access, meter: Meter): QueueClient => {
   const address = `${endpointOf(url, 'azure-queue')}/${name}`;

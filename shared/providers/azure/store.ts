@@ -36,7 +36,7 @@ export function openBlobStore(url: CloudUrl, access: Access, meter: Meter): Blob
  * Blobs of one container as objects, below a prefix. Listings are in byte order but for keys that blob-names.ts has to
  * escape, and for letters beyond U+FFFF, whose order is Azure's; paging by the last key passes over none of them.
  */
-export class BlobStore implements ObjectStore {
+class BlobStore implements ObjectStore {
   readonly capabilities: StoreCapabilities;
   readonly direct?: DirectUploads;
   readonly #place: Place;
