@@ -1,4 +1,5 @@
 import { faultPoint } from '../../shared/fault.ts';
+import type { UnitId } from '../../shared/ids.ts';
 import type { SendResult } from '../../shared/providers/ports.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { Service } from '../../shared/service.ts';
@@ -20,6 +21,8 @@ export class Sender {
   readonly #builder: UnitBuilder;
   /** Objects put in this life; equal params are uploaded once. */
   readonly #putKeys = new Set<string>();
+  /** Units that could not be built; they stay in the outbox, and must not fill every batch of it. */
+  readonly #unbuilt = new Set<UnitId>();
 
   constructor(context: Context, pool: Pool, builder: UnitBuilder) {
     this.#context = context;
@@ -45,7 +48,7 @@ export class Sender {
   /** One batch; true when the outbox may hold more. Throws when a unit could not be sent, so that the loop waits. */
   async runOnce(): Promise<boolean> {
     const { state } = this.#context;
-    const unsent = state.unsentUnits(this.#pool.name, BATCH);
+    const unsent = state.unsentUnits(this.#pool.name, BATCH + this.#unbuilt.size);
     if (unsent.length === 0) return false;
     const units = unsent.flatMap((row) => this.#build(row));
     const rows = units.map(({ row }) => row);
@@ -64,15 +67,19 @@ export class Sender {
     this.#count(sent);
     this.#logRefused(early.filter((row) => !sent.includes(row)));
     this.#throwFailures(results);
-    return rows.length === BATCH;
+    return rows.length >= BATCH;
   }
 
   /** A unit that cannot be built is a defect, but must not keep its neighbours from being sent. */
   #build(row: UnitRow): { row: UnitRow; built: BuiltUnit }[] {
     try {
-      return [{ row, built: this.#builder.build(row) }];
+      const built = this.#builder.build(row);
+      this.#unbuilt.delete(row.unit);
+      return [{ row, built }];
     } catch (error) {
-      this.#context.log.error({ err: error, unit: row.unit, jobId: row.job }, 'unit cannot be built');
+      if (!this.#unbuilt.has(row.unit))
+        this.#context.log.error({ err: error, unit: row.unit, jobId: row.job }, 'unit cannot be built');
+      this.#unbuilt.add(row.unit);
       return [];
     }
   }

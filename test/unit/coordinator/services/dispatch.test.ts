@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
+import { type BuiltUnit, UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
 import { Sender } from '../../../../coordinator/services/sender.ts';
+import type { UnitRow } from '../../../../coordinator/state/store.ts';
 import { signerOf, unseal, verifierOf } from '../../../../shared/wire/signature.ts';
 import { MAX_UNIT_BYTES, unitBodySchema } from '../../../../shared/wire/unit.ts';
-import { FakeAgent, makeRig, specOf } from './rig.ts';
+import { FakeAgent, makeRig, specOf, takeUnits } from './rig.ts';
 
 import { handsOn, keys } from './hands.ts';
 describe('dispatch', () => {
@@ -99,6 +100,27 @@ describe('dispatch', () => {
     );
     await assert.rejects(sender.runOnce(), /unreachable/);
     assert.equal(rig.context.state.unsentUnits('local', 10).length, 1);
+  });
+
+  test('units that cannot be built keep nobody else in the outbox', async () => {
+    await using rig = await makeRig({ lookahead: 'off' });
+    const hands = handsOn(rig);
+    await hands.say(new FakeAgent('a').hello(1));
+    await hands.submit(specOf({ tasks: { kind: 'count', count: 150 } }));
+    while (hands.dispatcher.runOnce());
+    const bad = new Set(rig.context.state.unsentUnits('local', 120).map(({ unit }) => unit));
+    class Picky extends UnitBuilder {
+      override build(row: UnitRow): BuiltUnit {
+        if (bad.has(row.unit)) throw new Error('it has no spec');
+        return super.build(row);
+      }
+    }
+    const sender = new Sender(rig.context, rig.pool, new Picky(rig.context, signerOf(keys.privateKey)));
+    for (let pass = 0; pass < 4; pass += 1) await sender.runOnce();
+    assert.equal((await takeUnits(rig.pool)).length, 30);
+    bad.clear();
+    while (await sender.runOnce());
+    assert.deepEqual(rig.context.state.unsentUnits('local', 10), []);
   });
 
   test('big parameters go by reference, and the message keeps its bound', async () => {
