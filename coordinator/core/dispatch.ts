@@ -11,6 +11,8 @@ export interface PlanPool {
 export interface PlanInput {
   candidates: readonly JobCandidate[];
   pools: readonly PlanPool[];
+  /** Tasks outstanding of each owner, also of jobs that have nothing more to give. */
+  owners: ReadonlyMap<string, number>;
   /** Work pushed ahead of what runs, in ms of the whole pool; null: everything. */
   lookaheadMs: number | null;
   /** Run time that one unit should hold. */
@@ -65,9 +67,7 @@ export function planDispatch(input: PlanInput): Order[] {
     units: plan.load.outstandingUnits,
     workMs: plan.load.outstandingMs,
   }));
-  const owners = new Map<string, number>();
-  for (const { owner, outstanding } of input.candidates)
-    owners.set(owner, (owners.get(owner) ?? 0) + outstanding);
+  const owners = new Map(input.owners);
   const orders = new Map<string, Order>();
   let units = 0;
   for (const sharing of byPriority(input.candidates)) {

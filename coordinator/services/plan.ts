@@ -30,6 +30,7 @@ export function planFor(context: Context, candidates: readonly JobCandidate[]): 
       place: placePool(context, pool),
       load: state.load(pool.name, UNKNOWN_MS),
     })),
+    owners: state.outstandingByOwner(),
     lookaheadMs: config.lookaheadMs,
     unitTargetMs: config.unitTargetMs,
     unknownMs: UNKNOWN_MS,

@@ -14,6 +14,7 @@ type Order = Parameters<DispatchState['createUnits']>[0];
 export const dispatchState = (s: Session): DispatchState => ({
   endBackoffs: (now) => s.transaction(() => endBackoffs({ s, now, applied: nothingApplied() })),
   candidates: (limit) => findCandidates(s, limit),
+  outstandingByOwner: () => outstandingByOwner(s),
   load: (pool, unknownMs) => loadOf(s, pool, unknownMs),
   createUnits: (order) =>
     s.transaction(() => createUnits({ s, now: order.now, applied: nothingApplied() }, order)),
@@ -38,12 +39,11 @@ function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
 }
 
 function findCandidates(s: Session, limit: number): JobCandidate[] {
-  const rows = s
-    .sql(
-      'SELECT seq FROM jobs WHERE ready > 0 AND held = 0 AND acknowledged_at IS NOT NULL ORDER BY priority DESC, seq LIMIT ?',
-    )
-    .all(limit) as { seq: number }[];
-  return rows.map(({ seq }) => {
+  const first = s
+    .sql(`SELECT seq, priority FROM jobs WHERE ${IS_CANDIDATE} ORDER BY priority DESC, seq LIMIT ?`)
+    .all(limit) as unknown as Found[];
+  const found = first.length < limit ? first : withEveryOwner(s, first, limit);
+  return found.map(({ seq }) => {
     const job = jobBySeq(s, seq);
     return {
       job: job.id,
@@ -57,6 +57,46 @@ function findCandidates(s: Session, limit: number): JobCandidate[] {
       samples: job.samples,
     };
   });
+}
+
+const IS_CANDIDATE = 'ready > 0 AND held = 0 AND acknowledged_at IS NOT NULL';
+/** With more owners than this, some wait for others. */
+const MOST_OWNERS = 1_000;
+
+interface Found {
+  seq: number;
+  priority: number;
+}
+
+/** Adds the first jobs of each owner: a share that is fair needs all of them, and the first ones may all be one owner's. */
+function withEveryOwner(s: Session, first: readonly Found[], limit: number): Found[] {
+  const owners = s
+    .sql(
+      `WITH RECURSIVE owners(owner) AS (
+         SELECT min(owner) FROM jobs WHERE ${IS_CANDIDATE}
+         UNION ALL
+         SELECT (SELECT min(j.owner) FROM jobs j WHERE j.owner > owners.owner AND ${IS_CANDIDATE}) FROM owners WHERE owner IS NOT NULL
+       ) SELECT owner FROM owners WHERE owner IS NOT NULL LIMIT ${MOST_OWNERS}`,
+    )
+    .all() as { owner: string }[];
+  const found = new Map(first.map((row) => [row.seq, row]));
+  const share = Math.ceil(limit / owners.length);
+  for (const { owner } of owners) {
+    const rows = s
+      .sql(
+        `SELECT seq, priority FROM jobs WHERE owner = ? AND ${IS_CANDIDATE} ORDER BY priority DESC, seq LIMIT ?`,
+      )
+      .all(owner, share) as unknown as Found[];
+    for (const row of rows) found.set(row.seq, row);
+  }
+  return [...found.values()].sort((a, b) => b.priority - a.priority || a.seq - b.seq);
+}
+
+function outstandingByOwner(s: Session): Map<string, number> {
+  const rows = s
+    .sql('SELECT j.owner, sum(l.tasks) AS tasks FROM loads l JOIN jobs j ON j.seq = l.job GROUP BY j.owner')
+    .all() as { owner: string; tasks: number }[];
+  return new Map(rows.map(({ owner, tasks }) => [owner, tasks]));
 }
 
 function loadOf(s: Session, pool: string, unknownMs: number): PoolLoad {

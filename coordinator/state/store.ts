@@ -53,7 +53,7 @@ export interface JobCandidate {
   seq: number;
   spec: JobSpec;
   ready: number;
-  /** Dispatched or running now; for `maxParallel` and fair share. */
+  /** Dispatched or running now; for `maxParallel`. */
   outstanding: number;
   /** Mean run time so far in ms; null before the first outcome. */
   meanMs: number | null;
@@ -88,8 +88,10 @@ export interface UnitRow {
 export interface DispatchState {
   /** Backoffs that are over become ready. Returns how many, and when the next one ends. */
   endBackoffs(now: number): { ended: number; nextAt: number | null };
-  /** At most `limit` jobs with ready tasks, not held, by priority then submission. */
+  /** Jobs with ready tasks, not held, by priority then submission: the first `limit`, and where there are more the first of each owner. */
   candidates(limit: number): JobCandidate[];
+  /** Tasks dispatched or running of each owner that has any. */
+  outstandingByOwner(): ReadonlyMap<string, number>;
   load(pool: string, unknownMs: number): PoolLoad;
   /** R2: picks ready tasks of the job (lowest index first), raises their attempts, writes one unit row per size. One transaction. */
   createUnits(order: {

@@ -41,10 +41,16 @@ const pool = (name: string, load: Partial<PlanPool['load']> = {}): PlanPool => (
     ...load,
   },
 });
+const ownersOf = (candidates: JobCandidate[]): Map<string, number> => {
+  const owners = new Map<string, number>();
+  for (const { owner, outstanding } of candidates) owners.set(owner, (owners.get(owner) ?? 0) + outstanding);
+  return owners;
+};
 const plan = (candidates: JobCandidate[], fields: Partial<PlanInput> = {}) =>
   planDispatch({
     candidates,
     pools: [pool('p')],
+    owners: ownersOf(candidates),
     lookaheadMs: 10_000,
     unitTargetMs: 2_000,
     unknownMs: 1_000,
@@ -103,6 +109,15 @@ test('who has work out already waits for the others', () => {
     candidate('a', { owner: 'a', ready: 100, outstanding: 30 }),
     candidate('b', { owner: 'b', ready: 100, seq: 2 }),
   ]);
+  assert.deepEqual([tasksOf(orders, 'a'), tasksOf(orders, 'b')], [5, 35]);
+});
+
+test('work that is out counts for its owner also when its own job has nothing more to give', () => {
+  const two = [
+    candidate('a', { owner: 'a', ready: 100 }),
+    candidate('b', { owner: 'b', ready: 100, seq: 2 }),
+  ];
+  const orders = plan(two, { owners: new Map([['a', 30]]) });
   assert.deepEqual([tasksOf(orders, 'a'), tasksOf(orders, 'b')], [5, 35]);
 });
 

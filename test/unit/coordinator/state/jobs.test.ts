@@ -150,6 +150,26 @@ describe('dispatch', () => {
     assert.deepEqual(rig.state.unsentUnits('other', 10), []);
   });
 
+  test('the first jobs of every owner are among the candidates, however many of another owner came before', () => {
+    using rig = new Rig();
+    const crowd = Array.from({ length: 12 }, () => rig.count(5, { owner: 'crowd' }));
+    const other = rig.count(5, { owner: 'other' });
+    const urgent = rig.count(5, { owner: 'third', priority: 1 });
+    assert.deepEqual(
+      rig.state.candidates(3).map(({ job }) => job),
+      [urgent, ...crowd.slice(0, 2), other],
+    );
+    rig.unit(crowd[0]!, 5);
+    rig.unit(other, 2);
+    assert.deepEqual(
+      rig.state.outstandingByOwner(),
+      new Map([
+        ['crowd', 5],
+        ['other', 2],
+      ]),
+    );
+  });
+
   test('candidates come by priority, then submission; the load counts what is out', () => {
     using rig = new Rig();
     const low = rig.count(5);
