@@ -26,9 +26,12 @@ export async function readSegment(
   return { outcomes, badLines };
 }
 
-function parseOutcome(line: string): Outcome | undefined {
+const parseOutcome = (line: string): Outcome | undefined => outcomeSchema.safeParse(parseJson(line)).data;
+
+/** Undefined for what is no JSON. */
+export function parseJson(text: string): unknown {
   try {
-    return outcomeSchema.safeParse(JSON.parse(line)).data;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

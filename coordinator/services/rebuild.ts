@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../../shared/clock.ts';
-import { ClobiError } from '../../shared/errors.ts';
+import { ClobiError, isCode } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { jobSpecSchema, taskParamsSchema } from '../../shared/job-spec.ts';
+import { jobSpecSchema, type TaskParams, taskParamsSchema } from '../../shared/job-spec.ts';
 import { coordinatorDirectory } from '../../shared/paths.ts';
 import { openStore } from '../../shared/providers/open.ts';
 import type { ObjectStore } from '../../shared/providers/ports.ts';
@@ -13,12 +13,12 @@ import { itemsKey, specKey } from '../../shared/wire/keys.ts';
 import { verdictSchema } from '../../shared/wire/verdict.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import { takeLock } from '../lock.ts';
-import { openState, type CoordinatorState } from '../state/open.ts';
+import { type CoordinatorState, isDamage, openState } from '../state/open.ts';
 import type { NewJob } from '../state/store.ts';
 import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
-import { listAll, readSegment, readText } from './read-segments.ts';
+import { listAll, parseJson, readSegment, readText } from './read-segments.ts';
 import { wasReleased } from './release.ts';
 import { submittedAtOf } from './submitted-at.ts';
 
@@ -37,6 +37,8 @@ export interface Rebuilt {
   open: number;
   /** Tasks that ended as lost: they must never be started twice. */
   lost: number;
+  /** Jobs whose spec or items in the store are gone or damaged. */
+  leftOut: readonly string[];
 }
 
 /** Verdicts and outcomes applied in one transaction. */
@@ -91,10 +93,8 @@ function removeState(file: string): void {
 /** Moved, not removed: it may be all that is left of something. */
 function setAside(file: string, order: { force: boolean; now: number; log: Logger }): void {
   if (!existsSync(file)) return;
-  const state = openState(file);
-  const jobs = state.totals().jobs;
-  state.close();
-  if (jobs > 0 && !order.force) {
+  const jobs = countJobs(file);
+  if (jobs !== 'damaged' && jobs > 0 && !order.force) {
     throw new ClobiError(
       'CONFLICT',
       `${file} holds ${jobs} jobs; a rebuild would replace it. Use --force to move it aside and rebuild from the store.`,
@@ -106,9 +106,24 @@ function setAside(file: string, order: { force: boolean; now: number; log: Logge
   order.log.warn({ file: aside, jobs }, 'moved the former state aside');
 }
 
+/** Of a damaged file nothing can be said: that is what a rebuild is for. */
+function countJobs(file: string): number | 'damaged' {
+  try {
+    const state = openState(file);
+    try {
+      return state.totals().jobs;
+    } finally {
+      state.close();
+    }
+  } catch (error) {
+    if (isDamage(error)) return 'damaged';
+    throw error;
+  }
+}
+
 async function fill(work: Work): Promise<Rebuilt> {
   const { state, store, log, clock } = work;
-  const jobs = await restoreJobs(work);
+  const { jobs, leftOut } = await restoreJobs(work);
   const epoch = Math.max((await readEpoch(store))?.epoch ?? 0, await highestVerdictEpoch(store)) + 1;
   state.setEpoch(epoch);
   await restoreVerdicts(work);
@@ -118,38 +133,56 @@ async function fill(work: Work): Promise<Rebuilt> {
       state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
   }
   const { open, lost } = state.finishRebuild(clock.now());
-  const rebuilt = { jobs: jobs.length, tasks: jobs.reduce((sum, job) => sum + job.tasks, 0), open, lost };
+  const tasks = jobs.reduce((sum, job) => sum + job.tasks, 0);
+  const rebuilt = { jobs: jobs.length, tasks, open, lost, leftOut };
   log.info({ ...rebuilt, epoch }, 'state rebuilt from the store');
   return rebuilt;
 }
 
-/** In the order of submission, which that of the ids is: a dependency comes before what depends on it. */
-async function restoreJobs({ state, store, log, clock }: Work): Promise<{ id: JobId; tasks: number }[]> {
-  const restored: { id: JobId; tasks: number }[] = [];
+interface Restored {
+  jobs: { id: JobId; tasks: number }[];
+  leftOut: JobId[];
+}
+
+/** In the order of the ids, which is mostly that of submission. */
+async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored> {
+  const restored: Restored['jobs'] = [];
+  const leftOut: JobId[] = [];
   for await (const key of listAll(store, 'jobs/')) {
     const id = /^jobs\/([^/]+)\/spec\.json$/.exec(key)?.[1] as JobId | undefined;
     if (id === undefined) continue;
     const job = await readJob(store, id);
     if (job === undefined) {
-      log.error({ jobId: id }, 'the spec in the store is not readable; the job is left out');
+      log.error({ jobId: id }, 'the spec or the items in the store are not readable; the job is left out');
+      leftOut.push(id);
       continue;
     }
     state.restoreJob(job);
     if (job.spec.hold && (await wasReleased(store, id))) state.releaseJob(id, clock.now());
     restored.push({ id, tasks: job.spec.retryOf?.indices.length ?? job.spec.tasks.count });
   }
-  return restored;
+  return { jobs: restored, leftOut };
 }
 
+/** Undefined when a part of it is gone or damaged. */
 async function readJob(store: ObjectStore, id: JobId): Promise<NewJob | undefined> {
   const text = await readText(store, specKey(id));
   const { data: spec } = jobSpecSchema.safeParse(parseJson(text));
   if (spec === undefined) return undefined;
-  const items =
-    spec.tasks.kind === 'items'
-      ? (await readLines(store, itemsKey(id))).map((line) => taskParamsSchema.parse(JSON.parse(line)))
-      : null;
+  const items = spec.tasks.kind === 'items' ? await readItems(store, id, spec.tasks.count) : null;
+  if (items === undefined) return undefined;
   return { id, spec, specSha256: sha256(text), items, submittedAt: submittedAtOf(id) };
+}
+
+async function readItems(store: ObjectStore, id: JobId, count: number): Promise<TaskParams[] | undefined> {
+  try {
+    const lines = await readLines(store, itemsKey(id));
+    const items = lines.flatMap((line) => taskParamsSchema.safeParse(parseJson(line)).data ?? []);
+    return items.length === count ? items : undefined;
+  } catch (error) {
+    if (isCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
 const EPOCH_IN_KEY = /^verdicts\/(\d+)\//;
@@ -192,11 +225,3 @@ async function restoreSegments({ state, config, clock, log }: Work): Promise<voi
 
 const readLines = async (store: ObjectStore, key: string): Promise<string[]> =>
   (await readText(store, key)).split('\n').filter((line) => line !== '');
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

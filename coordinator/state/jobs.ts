@@ -41,18 +41,23 @@ function stageJob(s: Session, job: NewJob): { job: JobId; created: boolean; ackn
   const known = jobById(s, job.id) ?? jobByKey(s, spec);
   if (known !== undefined)
     return { job: known.id, created: false, acknowledged: known.acknowledgedAt !== null };
-  insertJob(s, job);
+  insertDependencies(s, insertJob(s, job), spec, (upstream) => {
+    throw new ClobiError(
+      'INVALID_JOB',
+      `The job depends on ${upstream}, which does not exist. Submit that job first.`,
+    );
+  });
   return { job: job.id, created: true, acknowledged: false };
 }
 
-function jobByKey(s: Session, { owner, idempotencyKey }: JobSpec): JobRow | undefined {
+export function jobByKey(s: Session, { owner, idempotencyKey }: JobSpec): JobRow | undefined {
   if (idempotencyKey === undefined) return undefined;
   const row = s.sql('SELECT id FROM jobs WHERE owner = ? AND idempotency_key = ?').get(owner, idempotencyKey);
   return row === undefined ? undefined : jobById(s, row['id'] as string);
 }
 
-/** The row of a job, its items, and what it depends on. Its tasks are its rest, but for a retry: that has a row for each. */
-export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt }: NewJob): void {
+/** The row of a job and its items; returns its number. Its tasks are its rest, but for a retry: that has a row for each. */
+export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt }: NewJob): number {
   const state = spec.depends.length > 0 ? 'blocked' : 'ready';
   const indices = spec.retryOf?.indices;
   const size = indices?.length ?? spec.tasks.count;
@@ -83,15 +88,20 @@ export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt
   const seq = Number(lastInsertRowid);
   insertItems(s, seq, items ?? []);
   for (const index of indices ?? []) insertTask(s, seq, index, state);
-  for (const { job } of spec.depends) {
+  return seq;
+}
+
+/** Whom the job waits for. */
+export function insertDependencies(
+  s: Session,
+  seq: number,
+  { depends }: JobSpec,
+  onMissing: (upstream: string) => void,
+): void {
+  for (const { job } of depends) {
     const upstream = jobById(s, job);
-    if (upstream === undefined) {
-      throw new ClobiError(
-        'INVALID_JOB',
-        `The job depends on ${job}, which does not exist. Submit that job first.`,
-      );
-    }
-    s.sql('INSERT OR IGNORE INTO dependencies(upstream, job) VALUES (?, ?)').run(upstream.seq, seq);
+    if (upstream === undefined) onMissing(job);
+    else s.sql('INSERT OR IGNORE INTO dependencies(upstream, job) VALUES (?, ?)').run(upstream.seq, seq);
   }
 }
 

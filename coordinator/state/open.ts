@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { dispatchState } from './dispatch.ts';
 import { jobState } from './jobs.ts';
 import { judgeState } from './judge.ts';
@@ -12,10 +13,13 @@ import { type Views, viewsOf } from './views.ts';
 
 export type CoordinatorState = Store & RebuildState & Views;
 
-/** Opens the state in this file, made or brought to the newest version where needed. `random` in [0, 1) spreads backoffs. */
+/**
+ * Opens the state in this file, made or brought to the newest version where needed. `random` in [0, 1) spreads backoffs.
+ * Throws `CONFLICT` when the file is damaged.
+ */
 export function openState(file: string, random: () => number = Math.random): CoordinatorState {
   mkdirSync(dirname(file), { recursive: true });
-  const s = new Session(file, random);
+  const s = openSession(file, random);
   return {
     transaction: (work) => s.transaction(work),
     epoch: () => s.epoch,
@@ -40,4 +44,29 @@ function setEpoch(s: Session, epoch: number): void {
   s.setMeta('verdictNumber', 1);
   s.sql('DELETE FROM meta WHERE key = ?').run('verdictsUpTo');
   s.epoch = epoch;
+}
+
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+/** True of what `openState` throws over a file that is no state of ours, or is one no more. */
+export const isDamage = (error: unknown): boolean =>
+  error instanceof ClobiError && isDamagedFile(error.cause);
+
+function isDamagedFile(error: unknown): boolean {
+  const code = (error as { errcode?: unknown } | null | undefined)?.errcode;
+  return typeof code === 'number' && [SQLITE_CORRUPT, SQLITE_NOTADB].includes(code & 0xff);
+}
+
+function openSession(file: string, random: () => number): Session {
+  try {
+    return new Session(file, random);
+  } catch (error) {
+    if (!isDamagedFile(error)) throw error;
+    throw new ClobiError(
+      'CONFLICT',
+      `The state ${file} is damaged (${messageOf(error)}). Run \`clobi coordinator rebuild\` to move it aside and bring its jobs back from the store.`,
+      { cause: error },
+    );
+  }
 }

@@ -6,7 +6,7 @@ import { insertAttempt } from './attempts.ts';
 import { cancelNamed, cancelOpen } from './cancelling.ts';
 import { settle } from './dependents.ts';
 import { jobById, jobBySeq, type JobRow, specOf, touchJob } from './job-rows.ts';
-import { insertJob } from './jobs.ts';
+import { insertDependencies, insertJob, jobByKey } from './jobs.ts';
 import { commitOutcome, countRun, unknownAttempt } from './outcomes.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { RebuildState } from './store.ts';
@@ -20,7 +20,10 @@ export const rebuildState = (s: Session): RebuildState => ({
   restoreJob: (job) =>
     s.transaction(() => {
       if (jobById(s, job.id) !== undefined) return;
-      insertJob(s, job);
+      // Two jobs with one key: the second was submitted when the first had been forgotten. Both were acknowledged.
+      const { idempotencyKey, ...keyless } = job.spec;
+      const isKnown = idempotencyKey !== undefined && jobByKey(s, job.spec) !== undefined;
+      insertJob(s, isKnown ? { ...job, spec: keyless } : job);
       const row = jobById(s, job.id);
       if (row === undefined) return;
       // Its spec object is there, so it may have been acknowledged.
@@ -130,7 +133,13 @@ function describeVisible(w: Work, { job, task, outcome, attempt }: Visible): voi
 function finish(w: Work): { open: number; lost: number } {
   const total = { open: 0, lost: 0 };
   const rows = w.s.sql('SELECT seq FROM jobs ORDER BY seq').all() as { seq: number }[];
-  for (const { seq } of rows) noteEnd(w, jobBySeq(w.s, seq));
+  for (const { seq } of rows) {
+    const job = jobBySeq(w.s, seq);
+    // What depends on a job that could not be restored is cancelled below: it can never be known whether that held.
+    insertDependencies(w.s, seq, specOf(w.s, job), () => undefined);
+    restartQueueTime(w, job);
+    noteEnd(w, job);
+  }
   for (const { seq } of rows) {
     const job = jobBySeq(w.s, seq);
     settle(w, job);
@@ -139,6 +148,14 @@ function finish(w: Work): { open: number; lost: number } {
     total.open += ready + blocked;
   }
   return total;
+}
+
+/** `timeout.queue` is for tasks that never started, and which of the open ones did is forgotten: their time begins anew. */
+function restartQueueTime({ s, now }: Work, job: JobRow): void {
+  const { queueMs } = specOf(s, job).timeout;
+  if (queueMs === null) return;
+  job.queueDeadline = now + queueMs;
+  touchJob(s, job);
 }
 
 /** What is ready may have been running; with `retry.lost: 0` it must not be started again. What is blocked never was. */

@@ -16,7 +16,12 @@ export async function run(
       ['Tasks', formatCount(result.tasks)],
       ['To be run', formatCount(result.open)],
       ['Lost', formatCount(result.lost)],
+      ['Left out', formatCount(result.leftOut.length)],
     ],
   });
+  if (rebuilt.leftOut.length > 0)
+    context.output.note(
+      `Their spec or items in the store are gone or damaged: ${rebuilt.leftOut.join(', ')}`,
+    );
   context.output.note('"clobi coordinator start" finishes what is open.');
 }

@@ -148,6 +148,7 @@ describe('rebuildState', () => {
       tasks: 2,
       open: 1,
       lost: 0,
+      leftOut: [],
     });
     await using coordinator = await running(home.path);
     const view = await coordinator.call<JobView>('GET', `/v1/jobs/${job}`);
