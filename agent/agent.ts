@@ -191,7 +191,7 @@ export class Agent {
       if (revoked !== undefined) this.#work.revoke(unit, revoked === 'all' ? undefined : revoked);
     }
     this.#work.updateFollows();
-    if (view.drains(this.#parts.identity.agent)) this.#drainAsked.abort();
+    if (view.drains(this.#parts.identity)) this.#drainAsked.abort();
   }
 }
 

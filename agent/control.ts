@@ -2,9 +2,16 @@ import type { Logger } from 'pino';
 import { isCode, messageOf } from '../shared/errors.ts';
 import type { ObjectStore } from '../shared/providers/ports.ts';
 import { Service } from '../shared/service.ts';
-import { CONTROL_VERSION, type Control, controlSchema, EMPTY_CONTROL } from '../shared/wire/control.ts';
+import {
+  CONTROL_VERSION,
+  type Control,
+  controlSchema,
+  drainName,
+  EMPTY_CONTROL,
+} from '../shared/wire/control.ts';
 import { controlKey } from '../shared/wire/keys.ts';
 import { readText } from './read-text.ts';
+import type { AgentIdentity } from './types.ts';
 
 const LARGEST_CONTROL_BYTES = 16 * 1024 * 1024;
 
@@ -41,8 +48,8 @@ export class ControlView {
     return this.#follows.has(job);
   }
 
-  drains(agent: string): boolean {
-    return this.#drains.has(agent) || this.#drains.has('*');
+  drains({ agent, boot }: Pick<AgentIdentity, 'agent' | 'boot'>): boolean {
+    return [drainName(agent, boot), agent, '*'].some((name) => this.#drains.has(name));
   }
 
   #revoke(unit: string, tasks: readonly number[] | null): void {

@@ -1,5 +1,6 @@
 import { isPlanted } from '../../shared/fault.ts';
 import type { AgentId, BootId, UnitId } from '../../shared/ids.ts';
+import { drainName } from '../../shared/wire/control.ts';
 import { mayRepeatLoss } from '../core/retry.ts';
 import { isFreeReturn, voidReason } from '../core/void.ts';
 import { endAttempt } from './attempts.ts';
@@ -29,9 +30,9 @@ export const livenessState = (s: Session): LivenessState => ({
   revokes: (pool, now) => s.transaction(() => readRevokes(s, pool, now)),
   drains: (pool) => {
     const rows = s
-      .sql('SELECT agent FROM boots WHERE pool = ? AND ended IS NULL AND drain_asked = 1')
-      .all(pool);
-    return rows.map((row) => row['agent'] as AgentId);
+      .sql('SELECT agent, boot FROM boots WHERE pool = ? AND ended IS NULL AND drain_asked = 1')
+      .all(pool) as { agent: AgentId; boot: BootId }[];
+    return rows.map(({ agent, boot }) => drainName(agent, boot));
   },
   requestDrain: (agent) => s.transaction(() => requestDrain(s, agent)),
 });

@@ -156,7 +156,8 @@ export interface LivenessState {
   lastSegmentRead(agent: AgentId, boot: BootId): string | undefined;
   /** R8: what the control document of the pool must name now. Entries past their `notAfter` are forgotten here. */
   revokes(pool: string, now: number): { unit: UnitId; tasks: number[] | null; notAfter: number }[];
-  drains(pool: string): AgentId[];
+  /** Lives of agents that are asked to drain, as the control document names them. */
+  drains(pool: string): string[];
   requestDrain(agent: AgentId): boolean;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AgentId, BootId } from '../ids.ts';
 
 export const CONTROL_VERSION = 1;
 
@@ -9,11 +10,14 @@ export const controlSchema = z.object({
   revokes: z.array(
     z.object({ unit: z.string(), tasks: z.array(z.number().int()).nullable(), notAfter: z.number().int() }),
   ),
-  /** Agents asked to drain; `*` means all. */
+  /** Asked to drain: `<agent>/<boot>` one life of an agent, `<agent>` whichever life has the name, `*` all. */
   drains: z.array(z.string()),
   /** Jobs whose running tasks' output somebody follows: upload log chunks while they run. */
   follows: z.array(z.string()),
 });
+
+/** The life that is to drain, so that the next one of the same name may read the same document and stay. */
+export const drainName = (agent: AgentId, boot: BootId): string => `${agent}/${boot}`;
 
 export type Control = z.infer<typeof controlSchema>;
 export const EMPTY_CONTROL: Control = { v: CONTROL_VERSION, revokes: [], drains: [], follows: [] };

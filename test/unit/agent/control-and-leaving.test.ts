@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { BootId } from '../../../shared/ids.ts';
+import { drainName } from '../../../shared/wire/control.ts';
 import { Rig } from './rig.ts';
 import { unitOf } from './units.ts';
 
@@ -66,6 +68,16 @@ describe('control document', () => {
     await rig.when('the slot was told', () => rig.ops.includes('follow true'));
     await rig.control({});
     await rig.when('the slot was told', () => rig.ops.includes('follow false'));
+  });
+
+  it('drains the life that it names, not the one that follows under the same name', async () => {
+    await using rig = (await Rig.create()).start();
+    await rig.control({ drains: ['somebody', drainName(rig.identity.agent, 'before' as BootId)] });
+    await rig.until('heartbeat', 4);
+    assert.equal(rig.isFinished, false);
+    await rig.control({ drains: [drainName(rig.identity.agent, rig.identity.boot)] });
+    await rig.finished;
+    await rig.until('goodbye');
   });
 
   it('drains the agent that it names', async () => {

@@ -207,7 +207,10 @@ describe('dispatch', () => {
     assert.equal(rig.state.load(POOL, 1).slots, 2);
     assert.equal(rig.state.requestDrain(a!.agent), true);
     assert.equal(rig.state.requestDrain(c!.agent), false);
-    assert.deepEqual(rig.state.drains(POOL), [a!.agent]);
-    assert.equal(rig.state.load(POOL, 1).liveAgents, 0);
+    assert.deepEqual(rig.state.drains(POOL), ['a/a-boot-1']);
+    // Its next life is not meant.
+    rig.agent('a', 'a-boot-2').hello(2);
+    assert.deepEqual(rig.state.drains(POOL), []);
+    assert.equal(rig.state.load(POOL, 1).liveAgents, 1);
   });
 });
