@@ -42,7 +42,10 @@ export class LeaseKeeper {
   async runOnce(): Promise<false> {
     const { held, clock, leaseMs } = this.#options;
     const now = clock.now();
-    const old = [...held].filter((unit) => !unit.leaseLost && now - unit.leasedAt >= leaseMs * RENEW_AT);
+    // Also when the clock was set back: the lease runs by another clock than ours.
+    const old = [...held].filter(
+      (unit) => !unit.leaseLost && Math.abs(now - unit.leasedAt) >= leaseMs * RENEW_AT,
+    );
     await Promise.all(old.map((unit) => this.#renew(unit)));
     return false;
   }

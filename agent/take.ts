@@ -52,7 +52,8 @@ export class Take {
   readonly #options: TakeOptions;
   readonly #service: Service;
   #stopping = false;
-  #restUntil = 0;
+  /** When the last rest began. */
+  #restSince = Number.NEGATIVE_INFINITY;
   #emptyPolls = 0;
   #lastNeed: Need | undefined;
   #rejections = { since: 0, count: 0 };
@@ -83,7 +84,7 @@ export class Take {
 
   /** Takes nothing for a while. */
   rest(): void {
-    this.#restUntil = this.#options.clock.now() + (this.#options.restMs ?? REST_MS);
+    this.#restSince = this.#options.clock.now();
   }
 
   /** One receive, if there is room. Resolves to whether it makes sense to try again at once. */
@@ -103,8 +104,15 @@ export class Take {
   }
 
   #hasRoom(): boolean {
-    const { work, report, clock } = this.#options;
-    return work.hasRoom() && report.bufferedBytes < MOST_BUFFERED_BYTES && clock.now() >= this.#restUntil;
+    const { work, report } = this.#options;
+    return work.hasRoom() && report.bufferedBytes < MOST_BUFFERED_BYTES && !this.#isResting();
+  }
+
+  #isResting(): boolean {
+    const { clock, restMs = REST_MS } = this.#options;
+    const rested = clock.now() - this.#restSince;
+    // Below 0: the clock was set back meanwhile.
+    return rested >= 0 && rested < restMs;
   }
 
   async #pauseIfEmpty(received: number, signal: AbortSignal): Promise<void> {

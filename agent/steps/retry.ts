@@ -10,14 +10,14 @@ export async function withRetries<T>(
   call: () => Promise<T>,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<T> {
-  const end = Date.now() + GIVE_UP_AFTER_MS;
+  const end = performance.now() + GIVE_UP_AFTER_MS;
   for (let attempt = 0; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
       return await call();
     } catch (error) {
       const wait = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
-      if ((error instanceof ClobiError && !error.retryable) || Date.now() + wait > end) throw error;
+      if ((error instanceof ClobiError && !error.retryable) || performance.now() + wait > end) throw error;
       await pause(wait, signal);
     }
   }

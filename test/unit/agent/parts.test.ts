@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { asciiJson, EventSender, eventText, outcomeEventText } from '../../../agent/events.ts';
 import { HeldUnits } from '../../../agent/held-units.ts';
+import { LeaseKeeper } from '../../../agent/leases.ts';
 import { Slots } from '../../../agent/slots.ts';
 import { EXPIRY_MARGIN_MS, readUnit, refusalOf } from '../../../agent/unit-check.ts';
 import { UnitInHand } from '../../../agent/unit-in-hand.ts';
 import type { AgentId, BootId } from '../../../shared/ids.ts';
+import { silentLogger } from '../../../shared/log.ts';
 import type { Delivery, Queue } from '../../../shared/providers/ports.ts';
 import { eventBatchSchema } from '../../../shared/wire/event.ts';
 import { MAX_UNIT_BYTES } from '../../../shared/wire/unit.ts';
@@ -183,5 +185,22 @@ describe('EventSender', () => {
 
   it('never goes beyond its own bound', () => {
     assert.ok(sender(2 ** 30).maxEventBytes <= 256 * 1024);
+  });
+});
+
+describe('LeaseKeeper', () => {
+  it('renews what is old, also when the clock was set back', async () => {
+    let now = 1_000_000;
+    const renewed: number[] = [];
+    const extend = (): Promise<void> => Promise.resolve(void renewed.push(now));
+    const delivery = { body: '', receiveCount: 1, extend, done: () => Promise.resolve() };
+    const held = new HeldUnits();
+    held.add(new UnitInHand(unitOf(1), delivery, now));
+    const keeper = new LeaseKeeper({ held, leaseMs: 300, clock: { now: () => now }, log: silentLogger });
+    for (const step of [99, 1, 99, -3_600_000, 99, 1]) {
+      now += step;
+      await keeper.runOnce();
+    }
+    assert.deepEqual(renewed, [1_000_100, 1_000_199 - 3_600_000, 1_000_299 - 3_600_000]);
   });
 });
