@@ -221,6 +221,8 @@ export class Work {
   #ended(unit: UnitInHand, begun: RunningTask, outcome: Outcome): void {
     if (this.#leaving) return;
     unit.end(begun);
+    // A full disk, say: the next task would end alike, and a healthy machine should get it.
+    if (neverBegan(outcome)) this.#options.onRefusal();
     this.#options.report.outcome(unit, outcome);
     this.#finishIfOver(unit);
   }
@@ -250,3 +252,7 @@ export class Work {
     else this.#followed.delete(slot);
   }
 }
+
+/** The machine's own fault, and the command was not even started. */
+const neverBegan = ({ reason, exitCode, signal }: Outcome): boolean =>
+  reason === 'internal' && exitCode === null && signal === null;

@@ -8,7 +8,7 @@ export interface Stage {
   readonly ops: string[];
   readonly begun: string[];
   /** Ends the running task of that name, `<unit>/<index>`. */
-  readonly running: Map<string, (result: Outcome['result']) => void>;
+  readonly running: Map<string, (result: FakeEnd) => void>;
   /** Each task ends at once. */
   autoEnd: boolean;
   /** What each task prints. */
@@ -16,6 +16,9 @@ export interface Stage {
 }
 
 /** A slot that runs nothing: each task ends when the test says so, or at once. */
+/** `unbegun`: the machine could not start the command. */
+export type FakeEnd = Outcome['result'] | 'unbegun';
+
 export class FakeSlot implements Slot {
   readonly #stage: Stage;
   #current: { task: TaskToRun; end: (outcome: Outcome) => void } | undefined;
@@ -33,7 +36,7 @@ export class FakeSlot implements Slot {
     });
   }
 
-  #end(result: Outcome['result']): void {
+  #end(how: FakeEnd): void {
     if (this.#current === undefined) return;
     const { task, end } = this.#current;
     this.#current = undefined;
@@ -45,6 +48,11 @@ export class FakeSlot implements Slot {
       { task: task.task, run: task.run, startedAt: now, endedAt: now },
       '',
     );
+    if (how === 'unbegun') {
+      end(base);
+      return;
+    }
+    const result = how;
     const reason = result === 'succeeded' ? null : result === 'failed' ? 'exit' : 'cancelled';
     end({
       ...base,

@@ -21,7 +21,7 @@ import {
 import { controlKey } from '../../../shared/wire/keys.ts';
 import type { UnitBody } from '../../../shared/wire/unit.ts';
 import { waitFor } from '../../helpers/wait.ts';
-import { FakeSlot } from './fake-slot.ts';
+import { type FakeEnd, FakeSlot } from './fake-slot.ts';
 import { publicKey, sealed } from './units.ts';
 import { type Failing, watchEvents, watchStore, watchUnits } from './watched.ts';
 
@@ -40,7 +40,7 @@ export class Rig {
   /** What the agent did to the outside, in order: `put KEY`, `send TYPE…`, `delete`, `extend`, and calls of slots. */
   readonly ops: string[] = [];
   readonly begun: string[] = [];
-  readonly running = new Map<string, (result: Outcome['result']) => void>();
+  readonly running = new Map<string, (result: FakeEnd) => void>();
   readonly batches: EventBatch[] = [];
   readonly logged: string[] = [];
   autoEnd = true;
@@ -118,7 +118,7 @@ export class Rig {
   }
 
   /** Ends a running fake task; waits until it runs. */
-  async end(unit: UnitBody, index: number, result: Outcome['result'] = 'succeeded'): Promise<void> {
+  async end(unit: UnitBody, index: number, result: FakeEnd = 'succeeded'): Promise<void> {
     const name = `${unit.unit}/${index}`;
     const finish = await waitFor(`${name} runs`, () => this.running.get(name), DEADLINE_MS);
     finish(result);

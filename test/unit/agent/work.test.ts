@@ -77,6 +77,43 @@ describe('taking work', () => {
     assert.equal(rig.receives, receives);
   });
 
+  it('rests no longer when the clock is set back meanwhile', async () => {
+    const clock = { now: () => Date.now() + ahead };
+    let ahead = 3_600_000;
+    await using rig = await Rig.create({
+      capacity: { slots: 2, cpus: 2 },
+      parts: { longestWaitForRoomMs: 50, restMs: 60_000, clock },
+    });
+    rig.autoEnd = false;
+    rig.start();
+    const [first, second, third] = [
+      unitOf(1),
+      unitOf(1, { spec: { inline: specWith({ cpus: 2 }) } }),
+      unitOf(1),
+    ];
+    await rig.send(first);
+    await rig.until('started');
+    await rig.send(second);
+    await rig.until('returned');
+    ahead = 0;
+    await rig.send(third);
+    await rig.until('started', 2);
+  });
+
+  it('rests after a task that the machine could not begin', async () => {
+    await using rig = await Rig.create({ parts: { restMs: 60_000 } });
+    rig.autoEnd = false;
+    rig.start();
+    const unit = unitOf(1);
+    await rig.send(unit);
+    await rig.end(unit, 0, 'unbegun');
+    await rig.until('outcome');
+    const receives = rig.receives;
+    await rig.send(unitOf(1));
+    await rig.until('heartbeat', rig.all('heartbeat').length + 3);
+    assert.equal(rig.receives, receives);
+  });
+
   it('hands back what it cannot start a slot for', async () => {
     await using rig = await Rig.create({ parts: { restMs: 10 } });
     rig.failures.slot = 2;
