@@ -204,8 +204,8 @@ function recordSuperseded(w: Work, job: JobRow, task: TaskRow, { parsed, ...outc
       run: outcome.run,
       startedAt: outcome.startedAt,
     });
-    // What was told to stop, and did.
-    if (outcome.result === 'cancelled') return;
+    // What was told to stop by a cancel, and did.
+    if (outcome.result === 'cancelled' && before.result === 'cancelled') return;
   }
   w.applied.superseded += 1;
   const text = `run ${outcome.run} on ${outcome.agent} ${outcome.result}, which no longer counts: the task is ${task.state}`;
