@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
+import { faultPoint } from '../shared/fault.ts';
 import type { RenderedTask } from '../shared/job-file/interpolate.ts';
 import type { ObjectStore } from '../shared/providers/ports.ts';
 import type { LogRef, Outcome, OutputFile } from '../shared/wire/event.ts';
@@ -113,6 +114,7 @@ async function perform(place: Place, task: TaskToRun, stop: StopState, facts: Fa
   await finishLogs(launcher, facts);
   if (rendered.outputs.length > 0 && !cancelled.aborted)
     await collect(place, task, { rendered, stop, facts });
+  faultPoint('task.after-outputs');
 }
 
 async function stdinFile(place: Place, stdin: { text: string } | { path: string }): Promise<string> {

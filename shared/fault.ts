@@ -3,9 +3,7 @@
  * `CLOBI_FAULT=<point>[:<n>]` to die with SIGKILL at the n-th passing (1 when not given). Production code
  * passes the same points; without the variable a passing costs one comparison.
  *
- * Points are `<part>.<step>`: submit.before-row, submit.after-row, dispatch.after-row, dispatch.after-send,
- * dispatch.after-mark, task.after-run, report.after-segment, report.after-event, report.after-delete,
- * collect.after-commit, verdict.after-put, …
+ * Points are `<part>.<step>`, one between each two steps that a crash may come between; `test/fault/crash-points.test.ts` goes through them.
  */
 const [wanted, count] = (process.env['CLOBI_FAULT'] ?? '').split(':');
 let left = Number(count ?? '1');

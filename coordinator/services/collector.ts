@@ -64,6 +64,7 @@ export class Collector {
     faultPoint('collect.after-receive');
     const parsed = await this.#parse(deliveries);
     const { applied, segments } = await this.#judgeAll(parsed);
+    faultPoint('collect.after-apply');
     for (const key of segments) await this.#commitSegment(key);
     faultPoint('collect.after-commit');
     await Promise.all(applied.map(({ delivery }) => deleteMessage(delivery)));

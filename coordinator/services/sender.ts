@@ -54,6 +54,7 @@ export class Sender {
     const rows = units.map(({ row }) => row);
     for (const { built } of units)
       for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
+    faultPoint('dispatch.after-params');
     const early = rows.filter((row) => row.markFirst);
     // Marked and not sent, they would be lost for ever: nothing is marked while the queue cannot be reached.
     if (early.length > 0) await this.#pool.units.depth();

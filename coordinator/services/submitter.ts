@@ -133,6 +133,7 @@ export class Submitter {
     const { store } = this.#context;
     if (job.items !== null)
       await store.put(itemsKey(job.id), job.items.map((item) => `${canonicalJson(item)}\n`).join(''));
+    faultPoint('submit.after-items');
     await store.put(specKey(job.id), canonicalJson(job.spec));
   }
 }

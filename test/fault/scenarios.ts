@@ -231,7 +231,20 @@ const slowReport = (plant: string): Promise<Violation[]> =>
     return { job, options: { expectNoLosses: true } };
   });
 
+/** Nothing happens to it. */
+const plainSuccess = (plant: string): Promise<Violation[]> =>
+  onStage(plant, NEVER_DEAD, async ({ cluster, plant: env }) => {
+    await cluster.startCoordinator(env);
+    cluster.startAgent('a', { slots: 1, env });
+    return { job: await cluster.submit({ command: ['true'] }), options: { expectNoLosses: true } };
+  });
+
 export const scenarios: Scenario[] = [
+  {
+    story: 'a task succeeds and is shown so',
+    bugs: [{ bug: 'no-verdict-export', finds: ['I2'] }],
+    play: plainSuccess,
+  },
   {
     story: 'an agent sleeps past its lease while another one receives the same message',
     bugs: [{ bug: 'run-redelivered', finds: ['R3'] }],
