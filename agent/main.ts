@@ -5,6 +5,9 @@ import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from '../shared/clock.ts';
 import { newBootId } from '../shared/ids.ts';
 import { createLogger, type Log } from '../shared/log.ts';
+import { Guard } from '../shared/providers/guard/guard.ts';
+import { guardQueue } from '../shared/providers/guard/queue.ts';
+import { guardStore } from '../shared/providers/guard/store.ts';
 import { openQueue, openStore } from '../shared/providers/open.ts';
 import { Agent, type Hello } from './agent.ts';
 import { type AgentOptions, type AgentSettings, loadSettings } from './config.ts';
@@ -52,7 +55,8 @@ async function assemble(settings: AgentSettings, own: OwnDirectory, parent: Log)
     { boot: identity.boot, directory: own.path, capacity, isolation: isolation.level, leftovers },
     'agent starts',
   );
-  const store = await openStore(config.store);
+  const guard = new Guard({ name: `pool ${pool}`, log });
+  const store = guardStore(await openStore(config.store), guard);
   const cache = await InputCache.open({ directory: join(own.path, 'cache'), store });
   const startSlot = (number: number): Promise<Slot> =>
     openSlot({
@@ -67,8 +71,8 @@ async function assemble(settings: AgentSettings, own: OwnDirectory, parent: Log)
   return new Agent({
     settings,
     identity,
-    units: await openQueue(config.unitsQueue),
-    eventsQueue: await openQueue(config.eventsQueue),
+    units: guardQueue(await openQueue(config.unitsQueue), guard, 'units'),
+    eventsQueue: guardQueue(await openQueue(config.eventsQueue), guard, 'events'),
     store,
     startSlot,
     hello: helloOf(settings, isolation.level),

@@ -5,7 +5,6 @@ import { systemClock } from '../shared/clock.ts';
 import type { ClobiError } from '../shared/errors.ts';
 import { createLogger, type Log } from '../shared/log.ts';
 import { coordinatorDirectory, queuesDirectory, storeDirectory } from '../shared/paths.ts';
-import { openStore } from '../shared/providers/open.ts';
 import { loadConfig, type CoordinatorConfig, type RawSettings } from './config.ts';
 import { readVersion } from './cli/version.ts';
 import { buildServer } from './http/server.ts';
@@ -16,7 +15,7 @@ import { EpochGuard, refuseLostState } from './services/epoch.ts';
 import { Follows } from './services/follows.ts';
 import { listenOn, removeEndpoint, writeEndpoint } from './services/listen.ts';
 import { Metrics } from './services/metrics.ts';
-import { closePools, openPools, writeAgentConfigs } from './services/pools.ts';
+import { closePools, openPools, openPrimary, writeAgentConfigs } from './services/pools.ts';
 import { rebuildState as rebuild, stateFile, type Rebuilt } from './services/rebuild.ts';
 import { readSecrets } from './services/secrets.ts';
 import { Signals } from './services/signals.ts';
@@ -157,14 +156,15 @@ async function startAll(start: Start): Promise<void> {
 async function openContext({ config, log, cleanups }: Start): Promise<Context> {
   const state = openState(stateFile(config.home));
   cleanups.push(() => state.close());
-  const store = await openStore(config.store);
-  const pools = await openPools(config, store);
+  const primary = await openPrimary(config, log);
+  const pools = await openPools(config, primary, log);
   cleanups.push(() => closePools(pools));
   return {
     config,
     log,
     state,
-    store,
+    store: primary.store,
+    storeGuard: primary.guard,
     pools,
     clock: systemClock,
     signals: new Signals(),

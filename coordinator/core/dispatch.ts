@@ -6,6 +6,8 @@ import { eligibility, type PlacePool, preference } from './place.ts';
 export interface PlanPool {
   place: PlacePool;
   load: PoolLoad;
+  /** R9: whether it works again is to be seen: it gets one task. */
+  onTrial?: boolean;
 }
 
 export interface PlanInput {
@@ -167,8 +169,11 @@ export const hasRoom = (lookaheadMs: number | null, load: PoolLoad): boolean =>
     workMs: load.outstandingMs,
   }) > 0;
 
-const roomOf = ({ lookaheadMs }: PlanInput, pool: PlanningPool): number =>
-  roomLeft(lookaheadMs, pool.plan.load, pool);
+function roomOf({ lookaheadMs }: PlanInput, pool: PlanningPool): number {
+  const room = roomLeft(lookaheadMs, pool.plan.load, pool);
+  if (!pool.plan.onTrial) return room;
+  return pool.units > pool.plan.load.outstandingUnits ? 0 : Math.min(1, room);
+}
 
 /** How much more work the pool may be given, in ms of one slot; 0: none. A pool without a live agent gets nothing ahead of time. */
 function roomLeft(

@@ -8,6 +8,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Exporter } from './exporter.ts';
 import type { Follows } from './follows.ts';
 import { Janitor } from './janitor.ts';
+import { Prober } from './health.ts';
 import { Rescuer } from './rescuer.ts';
 import { Sender } from './sender.ts';
 
@@ -27,6 +28,7 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
       collector,
       new Rescuer(context, pool, collector.listening),
       new Controller(context, pool, parts.follows),
+      new Prober(context, pool),
     ];
   });
   return [

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../shared/clock.ts';
+import type { Guard } from '../../shared/providers/guard/guard.ts';
 import type { ObjectStore, Queue } from '../../shared/providers/ports.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import type { PoolConfig } from '../config-pools.ts';
@@ -15,6 +16,12 @@ export interface Pool {
   events: Queue;
   dead: Queue;
   store: ObjectStore;
+  /** Stands before its queues. */
+  guard: Guard;
+  /** Stands before its store: the same, or that of the primary store where it shares it. */
+  storeGuard: Guard;
+  /** Opens what is not open yet. */
+  open: () => Promise<void>;
 }
 
 /** What every service works with; made once by the composition root. */
@@ -23,6 +30,8 @@ export interface Context {
   state: CoordinatorState;
   /** The primary store: specs, inputs, verdicts. */
   store: ObjectStore;
+  /** Stands before the primary store. */
+  storeGuard: Guard;
   pools: readonly Pool[];
   clock: Clock;
   log: Logger;

@@ -44,7 +44,7 @@ export class Controller {
     const key = controlKey(this.#pool.name);
     this.#current ??= await this.#read(key);
     const wanted = JSON.stringify(this.#wanted());
-    if (wanted === this.#current) return false;
+    if (wanted === this.#current && !this.#pool.storeGuard.due().includes('store.put')) return false;
     await this.#pool.store.put(key, wanted);
     this.#current = wanted;
     return false;

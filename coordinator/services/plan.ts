@@ -6,6 +6,7 @@ import type { JobCandidate } from '../state/store.ts';
 import { MAX_INLINE_SPEC_BYTES } from './build-unit.ts';
 import { canonicalJson } from './canonical.ts';
 import type { Context, Pool } from './context.ts';
+import { isDark, isOnTrial } from './health.ts';
 
 /** What a task counts for until one of its job has run, in ms. */
 const UNKNOWN_MS = 1_000;
@@ -18,7 +19,7 @@ const REFERENCED_TASK_BYTES = 280;
 
 /** False when no pool may be given anything: then no job need be looked at. */
 export const anyRoom = ({ config, pools, state }: Context): boolean =>
-  pools.some((pool) => hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)));
+  pools.some((pool) => !isDark(pool) && hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)));
 
 /** Asks the planner where the ready tasks of these jobs go now. */
 export function planFor(context: Context, candidates: readonly JobCandidate[]): Order[] {
@@ -26,17 +27,31 @@ export function planFor(context: Context, candidates: readonly JobCandidate[]): 
   const { config, pools, state } = context;
   return planDispatch({
     candidates,
+<<<<<<< HEAD
     pools: pools.map((pool) => ({
       place: placePool(context, pool),
       load: state.load(pool.name, UNKNOWN_MS),
     })),
     owners: state.outstandingByOwner(),
+=======
+    pools: pools
+      .filter((pool) => mayGetWork(context, pool))
+      .map((pool) => ({
+        place: placePool(context, pool),
+        load: state.load(pool.name, UNKNOWN_MS),
+        onTrial: isOnTrial(pool),
+      })),
+>>>>>>> 95fd15c (Put a guard between the services and every provider)
     lookaheadMs: config.lookaheadMs,
     unitTargetMs: config.unitTargetMs,
     unknownMs: UNKNOWN_MS,
     maxUnitTasks: ({ spec }) => maxUnitTasks(spec),
   });
 }
+
+/** R9: not a dark pool; one on trial gets no more before what it has got is sent. */
+const mayGetWork = ({ state }: Context, pool: Pool): boolean =>
+  !isDark(pool) && !(isOnTrial(pool) && state.unsentUnits(pool.name, 1).length > 0);
 
 /** A pool as placement sees it: what is configured, and what its live agents have. */
 export function placePool({ state }: Pick<Context, 'state'>, pool: Pool): PlacePool {

@@ -1,28 +1,95 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Logger } from 'pino';
 import type { AgentConfig } from '../../shared/agent-config.ts';
 import { agentConfigFile } from '../../shared/paths.ts';
+import { pause } from '../../shared/clock.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { Guard } from '../../shared/providers/guard/guard.ts';
+import { Late, lateQueue, lateStore } from '../../shared/providers/guard/late.ts';
+import { guardQueue } from '../../shared/providers/guard/queue.ts';
+import { guardStore } from '../../shared/providers/guard/store.ts';
 import { openQueue, openStore } from '../../shared/providers/open.ts';
-import type { ObjectStore } from '../../shared/providers/ports.ts';
+import type { ObjectStore, Queue } from '../../shared/providers/ports.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import type { PoolConfig } from '../config-pools.ts';
 import type { Pool } from './context.ts';
 
-/** Opens every pool's queues and store and creates what is missing. A pool whose store is the primary one shares it. */
-export async function openPools(config: CoordinatorConfig, primary: ObjectStore): Promise<Pool[]> {
-  const pools: Pool[] = [];
-  for (const pool of config.pools) pools.push(await openPool(pool, config.store, primary));
+/** Without these a pool is dark: nothing new goes there (R9). */
+const NEEDED = [
+  'open',
+  'units.send',
+  'units.depth',
+  'events.receive',
+  'events.done',
+  'store.put',
+  'store.get',
+  'store.list',
+];
+/** A start waits so long for pools to open; one that takes longer is dark until it has. */
+const OPENING_MS = 10_000;
+
+/** The primary store, behind its guard. */
+export interface Primary {
+  store: ObjectStore;
+  guard: Guard;
+}
+
+export async function openPrimary(config: CoordinatorConfig, log: Logger): Promise<Primary> {
+  const guard = new Guard({ name: 'the primary store', log, needed: NEEDED });
+  return { store: guardStore(await openStore(config.store), guard), guard };
+}
+
+/**
+ * Opens every pool's queues and store and creates what is missing. A pool whose store is the primary one shares it. One that
+ * cannot be opened now is there all the same, dark; `open` tries again.
+ */
+export async function openPools(config: CoordinatorConfig, primary: Primary, log: Logger): Promise<Pool[]> {
+  const pools = config.pools.map((pool) => makePool(pool, config.store, primary, log));
+  const opened = new AbortController();
+  const opening = Promise.all(pools.map((pool) => openOne(pool, log))).finally(() => opened.abort());
+  await Promise.race([opening, pause(OPENING_MS, opened.signal)]);
   return pools;
 }
 
-async function openPool(config: PoolConfig, primaryUrl: string, primary: ObjectStore): Promise<Pool> {
-  const [units, events, dead] = (await Promise.all(
-    [config.unitsQueue, config.eventsQueue, config.deadQueue].map((url) => openQueue(url)),
-  )) as [Pool['units'], Pool['events'], Pool['dead']];
-  await Promise.all([units, events, dead].map((queue) => queue.ensure()));
-  const store = config.store === primaryUrl ? primary : await openStore(config.store);
-  return { name: config.name, config, units, events, dead, store };
+async function openOne(pool: Pool, log: Logger): Promise<void> {
+  try {
+    await pool.open();
+  } catch (error) {
+    log.error({ pool: pool.name, err: error }, `pool cannot be opened: ${messageOf(error)}`);
+  }
 }
+
+function makePool(config: PoolConfig, primaryUrl: string, primary: Primary, log: Logger): Pool {
+  const guard = new Guard({ name: `pool ${config.name}`, log, needed: NEEDED, opensLater: true });
+  const late = [config.unitsQueue, config.eventsQueue, config.deadQueue].map((url) => lateOf(url));
+  const [units, events, dead] = ['units', 'events', 'dead'].map((role, at) =>
+    guardQueue(lateQueue(late[at] as Late<Queue>), guard, role),
+  ) as [Queue, Queue, Queue];
+  const ownStore =
+    config.store === primaryUrl ? undefined : new Late<ObjectStore>(() => openStore(config.store));
+  return {
+    name: config.name,
+    config,
+    units,
+    events,
+    dead,
+    store: ownStore === undefined ? primary.store : guardStore(lateStore(ownStore), guard),
+    guard,
+    storeGuard: ownStore === undefined ? primary.guard : guard,
+    open: () =>
+      guard.call('open', async () => {
+        await Promise.all([...late, ...(ownStore === undefined ? [] : [ownStore])].map((one) => one.open()));
+      }),
+  };
+}
+
+const lateOf = (url: string): Late<Queue> =>
+  new Late(async () => {
+    const queue = await openQueue(url);
+    await queue.ensure();
+    return queue;
+  });
 
 export async function closePools(pools: readonly Pool[]): Promise<void> {
   await Promise.all(

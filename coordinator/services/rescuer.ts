@@ -4,6 +4,7 @@ import { Service } from '../../shared/service.ts';
 import type { VoidCandidate } from '../state/store.ts';
 import { eventLeaseMs } from './collector.ts';
 import type { Context, Pool } from './context.ts';
+import { isDark } from './health.ts';
 import type { Listening } from './listening.ts';
 import { readSegmentsOf } from './read-segments.ts';
 
@@ -46,7 +47,8 @@ export class Rescuer {
   async runOnce(): Promise<boolean> {
     const { clock } = this.#context;
     // What a former life had received comes back only when its lease is over: till then we have not heard everything.
-    if (!this.#listening.forAtLeast(eventLeaseMs(this.#pool.config.timing), clock.now())) {
+    const { timing } = this.#pool.config;
+    if (isDark(this.#pool) || !this.#listening.forAtLeast(eventLeaseMs(timing), clock.now())) {
       this.#patienceSince = undefined;
       return false;
     }

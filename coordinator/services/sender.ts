@@ -58,6 +58,8 @@ export class Sender {
     const early = rows.filter((row) => row.markFirst);
     // Marked and not sent, they would be lost for ever: nothing is marked while the queue cannot be reached.
     if (early.length > 0) await this.#pool.units.depth();
+    const refusal = early.length > 0 ? this.#pool.guard.refusal('units.send') : undefined;
+    if (refusal !== undefined) throw refusal;
     this.#mark(early);
     faultPoint('dispatch.before-send');
     const results = await this.#pool.units.send(units.map(({ built }) => built.message));

@@ -2,6 +2,7 @@ import { ClobiError } from '../errors.ts';
 import type { Manager } from './manage.ts';
 import { type Meter, noMeter } from './meter.ts';
 import type { ObjectStore, Queue } from './ports.ts';
+import { withQueueOutages, withStoreOutages } from './outage.ts';
 import { CLOUD_KINDS, parseCloudUrl } from './url.ts';
 
 export interface OpenOptions {
@@ -14,6 +15,14 @@ export interface OpenOptions {
  * opened. Opening asks no server anything.
  */
 export async function openQueue(url: string, { meter = noMeter }: OpenOptions = {}): Promise<Queue> {
+  return withQueueOutages(url, await openQueueOf(url, meter));
+}
+
+export async function openStore(url: string, { meter = noMeter }: OpenOptions = {}): Promise<ObjectStore> {
+  return withStoreOutages(url, await openStoreOf(url, meter));
+}
+
+async function openQueueOf(url: string, meter: Meter): Promise<Queue> {
   switch (schemeOf(url)) {
     case 'local-queue': {
       const { LocalQueue } = await import('./local/queue.ts');
@@ -32,7 +41,7 @@ export async function openQueue(url: string, { meter = noMeter }: OpenOptions = 
   }
 }
 
-export async function openStore(url: string, { meter = noMeter }: OpenOptions = {}): Promise<ObjectStore> {
+async function openStoreOf(url: string, meter: Meter): Promise<ObjectStore> {
   switch (schemeOf(url)) {
     case 'file': {
       const { FileStore } = await import('./local/store.ts');

@@ -51,7 +51,7 @@ export interface Delivery {
 export interface ObjectStore {
   readonly capabilities: StoreCapabilities;
   /** Uploads without credentials, where the store has them. */
-  readonly direct?: DirectUploads;
+  readonly direct?: DirectUploads | undefined;
   /** Durable when it resolves. With `ifAbsent` an existing key rejects with `PRECONDITION_FAILED`. */
   put(key: string, body: PutBody, options?: { ifAbsent?: boolean }): Promise<ObjectInfo>;
   /** Rejects with `NOT_FOUND`; returns undefined when `ifNoneMatch` equals the current ETag. */

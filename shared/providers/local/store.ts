@@ -12,6 +12,7 @@ import type {
   StoredObject,
 } from '../ports.ts';
 import { ignoreMissing, isMissing, makeDirectory, removeAbandoned, syncDirectory } from './directories.ts';
+import { storeError } from './errors.ts';
 import { pathOfKey } from './key-path.ts';
 import { inspect, openExisting, writeTemporary } from './object-file.ts';
 import { walkKeys } from './walk.ts';
@@ -62,9 +63,11 @@ export class FileStore implements ObjectStore {
       );
       return { key, ...info };
     } catch (error) {
-      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? alreadyThere(key, error) : error;
+      throw (error as NodeJS.ErrnoException).code === 'EEXIST'
+        ? alreadyThere(key, error)
+        : storeError(this.#root, error);
     } finally {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(ignoreMissing);
     }
   }
 

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type CoordinatorConfig, loadConfig, type RawSettings } from '../../../../coordinator/config.ts';
 import type { Context, Pool } from '../../../../coordinator/services/context.ts';
 import { Metrics } from '../../../../coordinator/services/metrics.ts';
-import { closePools, openPools } from '../../../../coordinator/services/pools.ts';
+import { closePools, openPools, openPrimary } from '../../../../coordinator/services/pools.ts';
 import { stateFile } from '../../../../coordinator/services/rebuild.ts';
 import { Signals } from '../../../../coordinator/services/signals.ts';
 import { openState } from '../../../../coordinator/state/open.ts';
@@ -11,7 +11,6 @@ import type { AgentId, BootId, PoolName, RunId, UnitId } from '../../../../share
 import { jobSpecSchema, type JobSpec } from '../../../../shared/job-spec.ts';
 import { silentLogger } from '../../../../shared/log.ts';
 import { coordinatorDirectory, queuesDirectory, storeDirectory } from '../../../../shared/paths.ts';
-import { openStore } from '../../../../shared/providers/open.ts';
 import type { AgentEvent, EventBatch, Outcome } from '../../../../shared/wire/event.ts';
 import type { UnitBody } from '../../../../shared/wire/unit.ts';
 import { unseal } from '../../../../shared/wire/signature.ts';
@@ -35,13 +34,14 @@ export async function makeRig(
   const config = withClouds(loadConfig({ home: home.path, flags: settings }), clouds);
   const state = openState(stateFile(home.path));
   state.setEpoch(1);
-  const store = await openStore(config.store);
-  const pools = await openPools(config, store);
+  const primary = await openPrimary(config, silentLogger);
+  const pools = await openPools(config, primary, silentLogger);
   const clock = { ms: Date.now() };
   const context: Context = {
     config,
     state,
-    store,
+    store: primary.store,
+    storeGuard: primary.guard,
     pools,
     log: silentLogger,
     signals: new Signals(),
