@@ -23,14 +23,21 @@ export interface Rig extends AsyncDisposable {
   clock: { ms: number };
 }
 
-/** `clouds`: names of pools beside `local` that keep their objects in a store of their own. */
+interface RigOptions {
+  /** Names of pools beside `local` that keep their objects in a store of their own. */
+  clouds?: readonly string[];
+  /** May put anything into the home before it is opened. */
+  prepare?: (home: string) => void;
+}
+
 export async function makeRig(
   settings: RawSettings = {},
-  { clouds = [] }: { clouds?: readonly string[] } = {},
+  { clouds = [], prepare = () => undefined }: RigOptions = {},
 ): Promise<Rig> {
   const home = await temporaryDirectory();
   for (const path of [coordinatorDirectory(home.path), queuesDirectory(home.path), storeDirectory(home.path)])
     mkdirSync(path, { recursive: true });
+  prepare(home.path);
   const config = withClouds(loadConfig({ home: home.path, flags: settings }), clouds);
   const state = openState(stateFile(home.path));
   state.setEpoch(1);

@@ -219,16 +219,16 @@ describe('retries', () => {
 
 test('transfers wait behind transfers, other calls do not, and a receive waits for nobody', async () => {
   const guard = makeGuard();
-  const forever = Promise.withResolvers<void>();
+  const forever = Promise.withResolvers<undefined>();
   let transfers = 0;
-  const all: Promise<void>[] = [];
-  const work = (): Promise<void> => ((transfers += 1), forever.promise);
+  const all: Promise<undefined>[] = [];
+  const work = (): Promise<undefined> => ((transfers += 1), forever.promise);
   for (let call = 0; call < 20; call += 1) all.push(guard.call('store.put', work, { lane: 'transfers' }));
   assert.equal(await ok(guard, 'store.get'), 'ok');
   assert.equal(transfers, 8);
   for (let call = 0; call < 200; call += 1) all.push(guard.call('store.head', () => forever.promise));
   assert.equal(await guard.call('units.receive', async () => 'ok', { lane: 'none' }), 'ok');
-  forever.resolve();
+  forever.resolve(undefined);
   await Promise.all(all);
   assert.equal(transfers, 20);
 });
