@@ -27,13 +27,6 @@ export function planFor(context: Context, candidates: readonly JobCandidate[]): 
   const { config, pools, state } = context;
   return planDispatch({
     candidates,
-<<<<<<< HEAD
-    pools: pools.map((pool) => ({
-      place: placePool(context, pool),
-      load: state.load(pool.name, UNKNOWN_MS),
-    })),
-    owners: state.outstandingByOwner(),
-=======
     pools: pools
       .filter((pool) => mayGetWork(context, pool))
       .map((pool) => ({
@@ -41,7 +34,7 @@ export function planFor(context: Context, candidates: readonly JobCandidate[]): 
         load: state.load(pool.name, UNKNOWN_MS),
         onTrial: isOnTrial(pool),
       })),
->>>>>>> 95fd15c (Put a guard between the services and every provider)
+    owners: state.outstandingByOwner(),
     lookaheadMs: config.lookaheadMs,
     unitTargetMs: config.unitTargetMs,
     unknownMs: UNKNOWN_MS,
