@@ -3,6 +3,8 @@ import type { Delivery, Queue } from '../../shared/providers/ports.ts';
 
 /** What is known of a provider's queue, where providers differ. */
 export interface QueueTraits {
+  /** The server refuses letters beyond U+FFFF, which the real one takes. */
+  bmpOnly?: boolean;
   /** Other processes can open the queue by its URL. */
   otherProcesses: boolean;
   /** A receive that is aborted leaves the receive count as it was. */

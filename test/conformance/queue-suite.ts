@@ -28,14 +28,14 @@ export function queueConformance(name: string, make: () => Promise<QueueFixture>
     };
 
   describe(`queue: ${name}`, { timeout: 240_000 }, () => {
-    sendingCases(withQueue);
+    sendingCases(withQueue, traits);
     receivingCases(withQueue, traits);
     leaseCases(withQueue, traits);
     if (traits.otherProcesses) processCases(withQueue, traits);
   });
 }
 
-function sendingCases(withQueue: WithQueue): void {
+function sendingCases(withQueue: WithQueue, { bmpOnly = false }: QueueTraits): void {
   it(
     'gives a result for each body, and an oversize body fails alone',
     withQueue(async (queue) => {
@@ -80,7 +80,13 @@ function sendingCases(withQueue: WithQueue): void {
   it(
     'brings bodies back unchanged',
     withQueue(async (queue) => {
-      const bodies = ['{"a":"ü 漢字 😀"}', 'two\nlines\ttab', ' spaces ', '<&>"\'', '\u2028\u00a0'];
+      const bodies = [
+        bmpOnly ? 'ü 漢字' : '{"a":"ü 漢字 😀"}',
+        'two\nlines\ttab',
+        ' spaces ',
+        '<&>"\'',
+        '\u2028\u00a0',
+      ];
       await queue.send(bodies);
       const got = (await receiveAll(queue, bodies.length)).map((delivery) => delivery.body);
       assert.deepEqual(got.sort(), [...bodies].sort());

@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { isCode } from '../../shared/errors.ts';
 import type { DirectUploads, SignedRequest, UploadPlan } from '../../shared/providers/direct.ts';
 import type { ObjectStore } from '../../shared/providers/ports.ts';
-import { keys, read, type WithStore } from './store-kit.ts';
+import { keys, read, type StoreTraits, type WithStore } from './store-kit.ts';
 
 const GIB = 1024 ** 3;
 const MINUTE = 60_000;
@@ -12,8 +12,8 @@ const MINUTE = 60_000;
 const PUT_HEADERS = { 'x-ms-blob-type': 'BlockBlob' };
 
 /** Signed URLs and uploads without credentials: for stores that have them. */
-export function signedCases(withStore: WithStore): void {
-  const withSigned = (test: (store: ObjectStore) => Promise<void>): (() => Promise<void>) =>
+export function signedCases(withStore: WithStore, { signsUnchecked = false }: StoreTraits): void {
+  const withSigned: WithSigned = (test) =>
     withStore(async (store) => {
       if (store.capabilities.presign) await test(store);
     });
@@ -31,6 +31,13 @@ export function signedCases(withStore: WithStore): void {
     }),
   );
 
+  if (!signsUnchecked) refusalCases(withSigned);
+  directCases(withStore, signsUnchecked);
+}
+
+type WithSigned = (test: (store: ObjectStore) => Promise<void>) => () => Promise<void>;
+
+function refusalCases(withSigned: WithSigned): void {
   it(
     'signs for one object, one way, and one time',
     withSigned(async (store) => {
@@ -53,44 +60,17 @@ export function signedCases(withStore: WithStore): void {
       );
     }),
   );
-
-  directCases(withStore);
 }
 
-function directCases(withStore: WithStore): void {
-  const withDirect = (
-    test: (direct: DirectUploads, store: ObjectStore) => Promise<void>,
-  ): (() => Promise<void>) =>
+type WithDirect = (test: (direct: DirectUploads, store: ObjectStore) => Promise<void>) => () => Promise<void>;
+
+function directCases(withStore: WithStore, signsUnchecked: boolean): void {
+  const withDirect: WithDirect = (test) =>
     withStore(async (store) => {
       if (store.direct !== undefined) await test(store.direct, store);
     });
 
-  it(
-    'takes an upload in parts, wrong bytes refused, and goes on with it later',
-    withDirect(async (direct, store) => {
-      const content = randomBytes(20_000_000);
-      const key = `inputs/${createHash('sha256').update(content).digest('hex')}`;
-      const plan = await direct.begin(key, content.length);
-      assert.deepEqual(plan.done, []);
-      const parts = partsOf(plan, content);
-      const [first, second, ...rest] = await signParts(direct, plan, parts);
-      await upload(first!, parts[0]!);
-      const wrong = Buffer.from(parts[1]!).fill(0, 0, 1);
-      assert.equal((await put(second!, wrong)).status, 400);
-      await assert.rejects(direct.finish(plan), (error) => isCode(error, 'CONFLICT'));
-      assert.equal(await store.head(key), undefined, 'nothing is there before all of it is');
-
-      const again = await direct.begin(key, content.length);
-      assert.deepEqual(again, { ...plan, done: [1] });
-      await upload(second!, parts[1]!);
-      for (const [n, request] of rest.entries()) await upload(request, parts[n + 2]!);
-      await direct.finish(again);
-      assert.ok((await read(store, key)).equals(content));
-      await direct.finish(again);
-      assert.equal((await store.head(key))?.sizeBytes, content.length, 'and finishing it again');
-    }),
-  );
-
+  if (!signsUnchecked) partCases(withDirect);
   it(
     'takes files of no and of one byte, and names that URLs find hard',
     withDirect(async (direct, store) => {
@@ -131,6 +111,34 @@ function directCases(withStore: WithStore): void {
       await direct.abandon(plan);
       await direct.abandon(plan);
       assert.equal(await store.head('given-up'), undefined);
+    }),
+  );
+}
+
+function partCases(withDirect: WithDirect): void {
+  it(
+    'takes an upload in parts, wrong bytes refused, and goes on with it later',
+    withDirect(async (direct, store) => {
+      const content = randomBytes(20_000_000);
+      const key = `inputs/${createHash('sha256').update(content).digest('hex')}`;
+      const plan = await direct.begin(key, content.length);
+      assert.deepEqual(plan.done, []);
+      const parts = partsOf(plan, content);
+      const [first, second, ...rest] = await signParts(direct, plan, parts);
+      await upload(first!, parts[0]!);
+      const wrong = Buffer.from(parts[1]!).fill(0, 0, 1);
+      assert.equal((await put(second!, wrong)).status, 400);
+      await assert.rejects(direct.finish(plan), (error) => isCode(error, 'CONFLICT'));
+      assert.equal(await store.head(key), undefined, 'nothing is there before all of it is');
+
+      const again = await direct.begin(key, content.length);
+      assert.deepEqual(again, { ...plan, done: [1] });
+      await upload(second!, parts[1]!);
+      for (const [n, request] of rest.entries()) await upload(request, parts[n + 2]!);
+      await direct.finish(again);
+      assert.ok((await read(store, key)).equals(content));
+      await direct.finish(again);
+      assert.equal((await store.head(key))?.sizeBytes, content.length, 'and finishing it again');
     }),
   );
 }

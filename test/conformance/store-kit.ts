@@ -5,6 +5,12 @@ import type { ObjectStore } from '../../shared/providers/ports.ts';
 
 /** What is known of a provider's store, where providers differ beyond their `capabilities`. */
 export interface StoreTraits {
+  /** Lists keys in the order of a language, not of their bytes: after which key to go on is then uncertain. */
+  localeOrder?: boolean;
+  /** Takes any signature and any bytes, and cannot tell which parts of an upload it has. */
+  signsUnchecked?: boolean;
+  /** Honours a condition on a put, though it is not known from its URL that it does. */
+  putsIfAbsent?: boolean;
   /** Other processes can open the store by its URL. */
   otherProcesses: boolean;
   /** Lists letters beyond U+FFFF in another order than that of their bytes. */

@@ -44,6 +44,12 @@ export async function startChild(file: URL, args: readonly string[]): Promise<Ch
     child.kill('SIGKILL');
     await ended;
   };
-  await nextLine((line) => line === 'ready');
+  try {
+    // An SDK takes seconds to load on a busy machine.
+    await nextLine((line) => line === 'ready', 60_000);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
   return { process: child, lines, nextLine, ended, kill };
 }

@@ -1,19 +1,21 @@
-import { ClobiError } from '../../errors.ts';
 import type { Manager } from '../manage.ts';
 import type { Meter } from '../meter.ts';
 import type { ObjectStore, Queue } from '../ports.ts';
 import type { CloudUrl } from '../url.ts';
 
-const missing = (): ClobiError => new ClobiError('INVALID_CONFIG', 'This version has no AWS provider.');
+// Who opens a store has no need of the queue's SDK, nor the other way round.
 
-export function openSqs(_url: CloudUrl, _meter: Meter): Queue {
-  throw missing();
+export async function openSqs(url: CloudUrl, meter: Meter): Promise<Queue> {
+  const { SqsQueue } = await import('./queue.ts');
+  return SqsQueue.open(url, meter);
 }
 
-export function openS3(_url: CloudUrl, _meter: Meter): ObjectStore {
-  throw missing();
+export async function openS3(url: CloudUrl, meter: Meter): Promise<ObjectStore> {
+  const { S3Store } = await import('./store.ts');
+  return S3Store.open(url, meter);
 }
 
-export function openAwsManager(_url: CloudUrl): Manager {
-  throw missing();
+export async function openAwsManager(url: CloudUrl): Promise<Manager> {
+  if (url.kind === 'sqs') return (await import('./manage-queue.ts')).SqsManager.open(url);
+  return (await import('./manage-bucket.ts')).BucketManager.open(url);
 }
