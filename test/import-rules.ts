@@ -58,9 +58,15 @@ export const forbidden: IForbiddenRuleType[] = [
     to: { path: '^shared/providers/(local|aws|azure|memory)/' },
   },
   {
-    name: 'sdks-stay-in-their-provider',
+    name: 'the-sdk-of-aws-stays-in-its-provider',
     severity: 'error',
-    from: { pathNot: '^shared/providers/(aws|azure)/' },
-    to: { path: '^node_modules/@(aws-sdk|azure)/' },
+    from: { pathNot: '^shared/providers/aws/' },
+    to: { path: '^node_modules/@(aws-sdk|smithy)/' },
+  },
+  {
+    name: 'the-sdk-of-azure-stays-in-its-provider',
+    severity: 'error',
+    from: { pathNot: '^shared/providers/azure/' },
+    to: { path: '^node_modules/@azure/' },
   },
 ];

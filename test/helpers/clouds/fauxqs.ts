@@ -16,7 +16,7 @@ export interface Fauxqs extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export const FAUXQS_REGION = 'us-east-1';
+const FAUXQS_REGION = 'us-east-1';
 
 const SERVER = fileURLToPath(new URL('./server.js', import.meta.resolve('fauxqs')));
 

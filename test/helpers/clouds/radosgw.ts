@@ -20,7 +20,7 @@ export interface Radosgw extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export const RADOSGW_REGION = 'us-east-1';
+const RADOSGW_REGION = 'us-east-1';
 
 const PROGRAMS = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'monmaptool'];
 
