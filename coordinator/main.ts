@@ -19,6 +19,7 @@ import { closePools, openPools, openPrimary, writeAgentConfigs } from './service
 import { rebuildState as rebuild, stateFile, type Rebuilt } from './services/rebuild.ts';
 import { readSecrets } from './services/secrets.ts';
 import { Signals } from './services/signals.ts';
+import { Staging } from './services/staging.ts';
 import { watchStop } from './services/stop-signals.ts';
 import { Submitter } from './services/submitter.ts';
 import { openState } from './state/open.ts';
@@ -168,6 +169,7 @@ async function openContext({ config, log, cleanups }: Start): Promise<Context> {
     pools,
     clock: systemClock,
     signals: new Signals(),
+    staging: new Staging(),
     metrics: new Metrics(),
   };
 }

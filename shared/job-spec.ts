@@ -29,6 +29,20 @@ const upstreamInputSchema = z.object({
   to: z.string().default('.'),
 });
 
+/** A file that lies elsewhere: fetched once for the job, then an input like any other. `url` and `to` may hold templates. */
+const remoteInputSchema = z.object({
+  /** `s3://BUCKET/KEY`, `azblob://ACCOUNT/CONTAINER/KEY` or `https://…`. */
+  url: z.string().min(1).max(4096),
+  /** As in the job file; null: the last name of the URL. */
+  to: z.string().min(1).nullable(),
+  /** Null: what the first reading gives holds for all tasks. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  unpack: z.boolean(),
+});
+
 const outputSchema = z.object({
   /** A glob inside the work directory; may hold templates. */
   glob: z.string().min(1),
@@ -106,6 +120,8 @@ export const jobSpecSchema = z.object({
   env: z.record(z.string(), z.string()).default({}),
   inputs: z.array(fileInputSchema).default([]),
   upstreamInputs: z.array(upstreamInputSchema).default([]),
+  /** Without a default: specs of before there were any keep their hash. */
+  remoteInputs: z.array(remoteInputSchema).optional(),
   outputs: z.array(outputSchema).default([]),
 
   resources: z.object({
@@ -159,6 +175,7 @@ export const taskParamsSchema = z.object({
 export type JobSpec = z.infer<typeof jobSpecSchema>;
 export type TaskParams = z.infer<typeof taskParamsSchema>;
 export type FileInput = z.infer<typeof fileInputSchema>;
+export type RemoteInput = z.infer<typeof remoteInputSchema>;
 export type UpstreamInput = z.infer<typeof upstreamInputSchema>;
 export type OutputRule = z.infer<typeof outputSchema>;
 export type RetryRule = z.infer<typeof retryRuleSchema>;

@@ -66,14 +66,7 @@ function taskReasons(
       ];
     }
     case 'dispatched':
-      return [
-        {
-          code: 'dispatched',
-          text: `It is in the queue of pool ${task.pool ?? '?'}; an agent with a free slot takes it.`,
-        },
-        ...agentReasons(api, task),
-        ...history,
-      ];
+      return [...dispatchedReasons(api, task), ...history];
     case 'running':
       return [
         { code: 'running', text: `It runs on agent ${task.agent ?? '?'} of pool ${task.pool ?? '?'}.` },
@@ -104,6 +97,34 @@ function endText(task: TaskView, state: TaskState): string {
   const exit = task.exitCode === null || task.exitCode === 0 ? '' : ` with exit code ${task.exitCode}`;
   const signal = task.signal === null ? '' : ` by signal ${task.signal}`;
   return `It failed${exit}${signal}${reason} after ${plural(task.failures, 'failed attempt')}${detail}.`;
+}
+
+function dispatchedReasons(api: ApiContext, task: TaskView): Reason[] {
+  const pool = task.pool ?? '?';
+  const waiting = api.staging.of(task.attempts?.at(-1)?.unit ?? '');
+  if (waiting === undefined)
+    return [
+      {
+        code: 'dispatched',
+        text: `It is in the queue of pool ${pool}; an agent with a free slot takes it.`,
+      },
+      ...agentReasons(api, task),
+    ];
+  const { left, failure } = waiting;
+  if (failure === undefined)
+    return [
+      {
+        code: 'staging',
+        text: `${plural(left, 'input')} of it and its neighbours ${left === 1 ? 'is' : 'are'} on the way to the store of pool ${pool}.`,
+      },
+    ];
+  const when = new Date(failure.nextTryAt).toISOString();
+  return [
+    {
+      code: 'staging-failed',
+      text: `${failure.what} could not be brought to the store of pool ${pool}: ${withoutStop(failure.message)}. It was tried ${plural(failure.tries, 'time')} and is tried again at ${when}.`,
+    },
+  ];
 }
 
 const withoutStop = (text: string): string => text.trimEnd().replace(/\.$/, '');

@@ -1,7 +1,8 @@
+import { ClobiError } from '../../shared/errors.ts';
 import { signerOf } from '../../shared/wire/signature.ts';
 import { UnitBuilder } from './build-unit.ts';
 import { Collector } from './collector.ts';
-import type { Context } from './context.ts';
+import type { Context, Pool } from './context.ts';
 import { Controller } from './controller.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -10,7 +11,10 @@ import type { Follows } from './follows.ts';
 import { Janitor } from './janitor.ts';
 import { Prober } from './health.ts';
 import { Rescuer } from './rescuer.ts';
+import { References } from './references.ts';
 import { Sender } from './sender.ts';
+import { Stager } from './stager.ts';
+import { allStores, storeOfPool } from './stores.ts';
 
 /** What every service offers to the composition root. */
 export interface Startable {
@@ -21,10 +25,14 @@ export interface Startable {
 /** Every service of a coordinator, in the order in which they are started. */
 export function makeServices(context: Context, parts: { privateKey: string; follows: Follows }): Startable[] {
   const builder = new UnitBuilder(context, signerOf(parts.privateKey));
+  const references = new References(context);
+  const stagers = new Map(
+    allStores(context).map((at) => [at.url, new Stager(context, at, references)] as const),
+  );
   const perPool = context.pools.flatMap((pool) => {
     const collector = new Collector(context, pool);
     return [
-      new Sender(context, pool, builder),
+      new Sender(context, pool, { builder, stager: stagerOf(stagers, context, pool) }),
       collector,
       new Rescuer(context, pool, collector.listening),
       new Controller(context, pool, parts.follows),
@@ -32,10 +40,18 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
     ];
   });
   return [
+    references,
+    ...stagers.values(),
     new Exporter(context),
     ...perPool,
     new Dispatcher(context),
     new Deadlines(context),
     new Janitor(context),
   ];
+}
+
+function stagerOf(stagers: ReadonlyMap<string, Stager>, context: Context, pool: Pool): Stager {
+  const stager = stagers.get(storeOfPool(context, pool.name).url);
+  if (stager === undefined) throw new ClobiError('INTERNAL', `Pool ${pool.name} has no store.`);
+  return stager;
 }

@@ -1,13 +1,15 @@
 import { ClobiError } from '../../shared/errors.ts';
 import { attemptId, epochOfUnit, type JobId, type PoolName } from '../../shared/ids.ts';
-import type { JobSpec, TaskParams } from '../../shared/job-spec.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
 import { specKey } from '../../shared/wire/keys.ts';
 import { seal } from '../../shared/wire/signature.ts';
 import { MAX_UNIT_BYTES, UNIT_VERSION, type UnitBody, type UnitTask } from '../../shared/wire/unit.ts';
 import type { UnitRow } from '../state/store.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Context } from './context.ts';
-import { UpstreamInputs } from './upstream-inputs.ts';
+import { nameOfNeed, type Need } from './needs.ts';
+import { primaryStore, storeOfPool } from './stores.ts';
+import { InputPlanner } from './task-inputs.ts';
 
 /** An object that must be in the store before the unit's message is sent. */
 interface ClaimCheck {
@@ -16,12 +18,15 @@ interface ClaimCheck {
 }
 
 export interface BuiltUnit {
+  /** What must be in the pool's store first. With an input by reference that was never read, the message is not made yet. */
+  needs: readonly Need[];
   message: string;
   claimChecks: readonly ClaimCheck[];
 }
 
 interface KnownSpec {
   spec: JobSpec;
+  text: string;
   sha256: string;
   inline: boolean;
 }
@@ -30,22 +35,29 @@ const KNOWN_SPECS = 200;
 /** A larger spec is not carried by every unit. */
 export const MAX_INLINE_SPEC_BYTES = 16 * 1024;
 
+type BuildContext = Pick<Context, 'state' | 'config' | 'pools' | 'store'>;
+
 /** Turns unit rows into signed messages of at most 48 KiB. The same row gives the same work, however often it is built. */
 export class UnitBuilder {
-  readonly #context: Pick<Context, 'state' | 'config'>;
+  readonly #context: BuildContext;
   readonly #sign: (body: string) => string;
   readonly #specs = new Map<JobId, KnownSpec>();
-  readonly #upstream: UpstreamInputs;
+  readonly #inputs: InputPlanner;
 
-  constructor(context: Pick<Context, 'state' | 'config'>, sign: (body: string) => string) {
+  constructor(context: BuildContext, sign: (body: string) => string) {
     this.#context = context;
     this.#sign = sign;
-    this.#upstream = new UpstreamInputs(context.state);
+    this.#inputs = new InputPlanner(context);
   }
 
   build(row: UnitRow): BuiltUnit {
     const known = this.#spec(row.job);
-    const tasks = row.tasks.map((task) => this.#task(row, task, known.spec));
+    const target = storeOfPool(this.#context, row.pool).url;
+    const planned = row.tasks.map((task) => this.#task(row, task, { spec: known.spec, target }));
+    const common = this.#inputs.ofSpec(known.spec, target);
+    const needs = distinct([...common, ...planned.flatMap((task) => task.needs)]);
+    if (needs.some(({ kind }) => kind === 'reference')) return { needs, message: '', claimChecks: [] };
+    const tasks = planned.map(({ task }) => task);
     const byReference = { key: specKey(row.job), sha256: known.sha256 };
     const body = this.#body(row, known, tasks);
     const withReference = { ...body, spec: byReference };
@@ -54,7 +66,11 @@ export class UnitBuilder {
     for (const candidate of [body, withReference, slim]) {
       const message = this.#sealed(candidate);
       if (message.length > MAX_UNIT_BYTES) continue;
-      return { message, claimChecks: candidate === slim ? claimed.flatMap(({ check }) => check ?? []) : [] };
+      const claimChecks = candidate === slim ? claimed.flatMap(({ check }) => check ?? []) : [];
+      // Where the job was submitted to, its spec is already.
+      const isInline = 'inline' in candidate.spec || target === primaryStore(this.#context).url;
+      if (!isInline) claimChecks.push({ key: specKey(row.job), body: known.text });
+      return { needs, message, claimChecks };
     }
     throw new ClobiError(
       'INTERNAL',
@@ -77,16 +93,14 @@ export class UnitBuilder {
     };
   }
 
-  #task(row: UnitRow, task: UnitRow['tasks'][number], spec: JobSpec): UnitTask {
-    const params = this.#params(row.job, task.index, spec);
-    const attempt = attemptId(epochOfUnit(row.unit), task.attempt);
-    return { index: task.index, attempt, ...(params === undefined ? {} : { params }) };
-  }
-
-  #params(job: JobId, index: number, spec: JobSpec): TaskParams | undefined {
-    const own = spec.tasks.kind === 'count' ? undefined : this.#context.state.params(job, index);
-    if (spec.upstreamInputs.length === 0) return own;
-    return { ...own, inputs: [...(own?.inputs ?? []), ...this.#upstream.of(job, index, spec)] };
+  #task(
+    row: UnitRow,
+    { index, attempt: n }: UnitRow['tasks'][number],
+    { spec, target }: { spec: JobSpec; target: string },
+  ): { task: UnitTask; needs: Need[] } {
+    const { params, needs } = this.#inputs.of(row.job, index, spec, target);
+    const attempt = attemptId(epochOfUnit(row.unit), n);
+    return { task: { index, attempt, ...(params === undefined ? {} : { params }) }, needs };
   }
 
   #spec(job: JobId): KnownSpec {
@@ -95,7 +109,7 @@ export class UnitBuilder {
     const spec = this.#context.state.spec(job);
     if (spec === undefined) throw new ClobiError('INTERNAL', `Job ${job} has units but no spec.`);
     const text = canonicalJson(spec);
-    const read = { spec, sha256: sha256(text), inline: text.length <= MAX_INLINE_SPEC_BYTES };
+    const read = { spec, text, sha256: sha256(text), inline: text.length <= MAX_INLINE_SPEC_BYTES };
     if (this.#specs.size >= KNOWN_SPECS) this.#specs.clear();
     this.#specs.set(job, read);
     return read;
@@ -105,6 +119,10 @@ export class UnitBuilder {
     const text = canonicalJson(body);
     return seal(text, this.#sign(text));
   }
+}
+
+function distinct(needs: readonly Need[]): Need[] {
+  return needs.length < 2 ? [...needs] : [...new Map(needs.map((need) => [nameOfNeed(need), need])).values()];
 }
 
 /** Puts a task's params into an object of their own; equal params share one. */

@@ -7,6 +7,7 @@ import type { PoolConfig } from '../config-pools.ts';
 import type { CoordinatorState } from '../state/open.ts';
 import type { Metrics } from './metrics.ts';
 import type { Signals } from './signals.ts';
+import type { Staging } from './staging.ts';
 
 /** A pool with its open queues and store. */
 export interface Pool {
@@ -36,5 +37,6 @@ export interface Context {
   clock: Clock;
   log: Logger;
   signals: Signals;
+  staging: Staging;
   metrics: Metrics;
 }

@@ -6,6 +6,7 @@ import { Service } from '../../shared/service.ts';
 import type { UnitRow } from '../state/store.ts';
 import type { BuiltUnit, UnitBuilder } from './build-unit.ts';
 import type { Context, Pool } from './context.ts';
+import type { Stager } from './stager.ts';
 
 const IDLE_MS = 5_000;
 const BATCH = 100;
@@ -19,15 +20,17 @@ export class Sender {
   readonly #context: Context;
   readonly #pool: Pool;
   readonly #builder: UnitBuilder;
+  readonly #stager: Stager;
   /** Objects put in this life; equal params are uploaded once. */
   readonly #putKeys = new Set<string>();
   /** Units that could not be built; they stay in the outbox, and must not fill every batch of it. */
   readonly #unbuilt = new Set<UnitId>();
 
-  constructor(context: Context, pool: Pool, builder: UnitBuilder) {
+  constructor(context: Context, pool: Pool, parts: { builder: UnitBuilder; stager: Stager }) {
     this.#context = context;
     this.#pool = pool;
-    this.#builder = builder;
+    this.#builder = parts.builder;
+    this.#stager = parts.stager;
     this.service = new Service({
       name: `sender:${pool.name}`,
       intervalMs: IDLE_MS,
@@ -48,10 +51,12 @@ export class Sender {
   /** One batch; true when the outbox may hold more. Throws when a unit could not be sent, so that the loop waits. */
   async runOnce(): Promise<boolean> {
     const { state } = this.#context;
-    const unsent = state.unsentUnits(this.#pool.name, BATCH + this.#unbuilt.size);
+    const limit = BATCH + this.#unbuilt.size;
+    const unsent = state.unsentUnits(this.#pool.name, limit, this.#stager.waiting());
     if (unsent.length === 0) return false;
     const units = unsent.flatMap((row) => this.#build(row));
     const rows = units.map(({ row }) => row);
+    if (rows.length === 0) return unsent.length >= limit;
     for (const { built } of units)
       for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
     faultPoint('dispatch.after-params');
@@ -70,15 +75,19 @@ export class Sender {
     this.#count(sent);
     this.#logRefused(early.filter((row) => !sent.includes(row)));
     this.#throwFailures(results);
-    return rows.length >= BATCH;
+    return unsent.length >= limit;
   }
 
-  /** A unit that cannot be built is a defect, but must not keep its neighbours from being sent. */
+  /**
+   * None for a unit whose needs are still on their way. One that cannot be built is a defect, but must not keep its
+   * neighbours from being sent.
+   */
   #build(row: UnitRow): { row: UnitRow; built: BuiltUnit }[] {
     try {
       const built = this.#builder.build(row);
       this.#unbuilt.delete(row.unit);
-      return [{ row, built }];
+      const isReady = this.#stager.isReady(row.unit, built.needs, () => this.service.wake());
+      return isReady ? [{ row, built }] : [];
     } catch (error) {
       if (!this.#unbuilt.has(row.unit))
         this.#context.log.error({ err: error, unit: row.unit, jobId: row.job }, 'unit cannot be built');

@@ -24,7 +24,7 @@ export function storeOfPool(at: Stores, pool: string): NamedStore {
 }
 
 /** Specs, inputs, verdicts. */
-const primaryStore = ({ config, store }: Pick<Stores, 'config' | 'store'>): NamedStore => ({
+export const primaryStore = ({ config, store }: Pick<Stores, 'config' | 'store'>): NamedStore => ({
   url: config.store,
   store,
 });

@@ -5,17 +5,23 @@ import type { CoordinatorState } from '../state/open.ts';
 
 const KNOWN_LISTS = 50;
 
+/** A file of an upstream run, and the pool whose store holds it. */
+export interface Upstream {
+  input: FileInput;
+  pool: string;
+}
+
 /** Committed outputs of upstream jobs as inputs of a task: of the same index under `by: tasks`, else of every task. */
 export class UpstreamInputs {
   readonly #state: CoordinatorState;
   /** Lists that every task of a job shares; upstream is over, so they do not change. */
-  readonly #shared = new Map<string, FileInput[]>();
+  readonly #shared = new Map<string, Upstream[]>();
 
   constructor(state: CoordinatorState) {
     this.#state = state;
   }
 
-  of(job: JobId, index: number, spec: JobSpec): FileInput[] {
+  of(job: JobId, index: number, spec: JobSpec): Upstream[] {
     return spec.upstreamInputs.flatMap((input, at) => {
       if (this.#byTasks(spec, input.job)) return this.#ofTask(input, index);
       const name = `${job}/${at}`;
@@ -37,7 +43,7 @@ export class UpstreamInputs {
     return original.depends.some((dependency) => dependency.job === upstream && dependency.by === 'tasks');
   }
 
-  #ofTask(input: UpstreamInput, index: number): FileInput[] {
+  #ofTask(input: UpstreamInput, index: number): Upstream[] {
     for (const job of this.#withRetries(input.job as JobId)) {
       const outputs = this.#state.taskOutputs(job, index);
       if (outputs.length > 0) return outputs.flatMap((output) => asInput(input, output, output.path));
@@ -46,8 +52,8 @@ export class UpstreamInputs {
   }
 
   /** A task that only succeeded in a retry has its outputs there. */
-  #ofEveryTask(input: UpstreamInput): FileInput[] {
-    const found = new Map<number, FileInput[]>();
+  #ofEveryTask(input: UpstreamInput): Upstream[] {
+    const found = new Map<number, Upstream[]>();
     for (const job of this.#withRetries(input.job as JobId)) {
       const here = Map.groupBy(this.#outputsOf(job), ({ index }) => index);
       for (const [index, outputs] of here) {
@@ -77,14 +83,16 @@ export class UpstreamInputs {
 }
 
 interface Output {
+  pool: string;
   path: string;
   key: string;
   sizeBytes: number;
   sha256: string;
 }
 
-function asInput(input: UpstreamInput, output: Output, path: string): FileInput[] {
+function asInput(input: UpstreamInput, output: Output, path: string): Upstream[] {
   if (!matchesGlob(output.path, input.glob)) return [];
-  const { sha256, sizeBytes, key } = output;
-  return [{ to: posix.join(input.to, path), sha256, sizeBytes, key, executable: false, unpack: false }];
+  const { sha256, sizeBytes, key, pool } = output;
+  const to = posix.join(input.to, path);
+  return [{ input: { to, sha256, sizeBytes, key, executable: false, unpack: false }, pool }];
 }

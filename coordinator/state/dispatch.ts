@@ -18,7 +18,7 @@ export const dispatchState = (s: Session): DispatchState => ({
   load: (pool, unknownMs) => loadOf(s, pool, unknownMs),
   createUnits: (order) =>
     s.transaction(() => createUnits({ s, now: order.now, applied: nothingApplied() }, order)),
-  unsentUnits: (pool, limit) => unsentUnits(s, pool, limit),
+  unsentUnits: (pool, limit, except) => unsentUnits(s, pool, limit, except),
   markSent: (units, now) => s.transaction(() => markSent(s, units, now)),
 });
 
@@ -215,14 +215,20 @@ function describeTasks(tasks: readonly TaskRow[]): string {
     : `${tasks.length} tasks between ${first} and ${last}`;
 }
 
-function unsentUnits(s: Session, pool: string, limit: number): UnitRow[] {
+function unsentUnits(
+  s: Session,
+  pool: string,
+  limit: number,
+  except: ReadonlySet<UnitId> = NONE,
+): UnitRow[] {
   const rows = s
     .sql(
       `SELECT uid, id, job, size, open, created_at, not_after, mark_first FROM units
        WHERE pool = ? AND sent_at IS NULL AND void = 0 AND open > 0 ORDER BY uid LIMIT ?`,
     )
-    .all(pool, limit) as unknown as UnsentRow[];
-  return rows.map((row) => {
+    .all(pool, limit + except.size) as unknown as UnsentRow[];
+  const wanted = rows.filter(({ id }) => !except.has(id)).slice(0, limit);
+  return wanted.map((row) => {
     const job = jobBySeq(s, row.job);
     const tasks = tasksOfUnit(s, row.uid);
     return {
@@ -236,6 +242,8 @@ function unsentUnits(s: Session, pool: string, limit: number): UnitRow[] {
     };
   });
 }
+
+const NONE: ReadonlySet<UnitId> = new Set();
 
 interface UnsentRow {
   uid: number;

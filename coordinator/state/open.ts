@@ -7,6 +7,7 @@ import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
 import { rebuildState } from './rebuild.ts';
 import { Session } from './session.ts';
+import { stagingState } from './staging.ts';
 import type { RebuildState, Store } from './store.ts';
 import { verdictState } from './verdicts.ts';
 import { type Views, viewsOf } from './views.ts';
@@ -32,6 +33,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     ...judgeState(s),
     ...livenessState(s),
     ...verdictState(s),
+    ...stagingState(s),
     ...rebuildState(s),
     ...viewsOf(s),
   };

@@ -11,7 +11,13 @@ import type { AgentShape } from '../core/place.ts';
  * A task has a row only once something happened to it. Tasks of a job without a row are its *rest*: all in one
  * state (`ready`, `blocked` or `cancelled`), so that a million tasks are submitted, counted and cancelled at the cost of one.
  */
-export interface Store extends JobState, DispatchState, JudgeState, LivenessState, VerdictState {
+export interface Store
+  extends JobState,
+    DispatchState,
+    JudgeState,
+    LivenessState,
+    VerdictState,
+    StagingState {
   transaction<T>(work: () => T): T;
   /** The epoch of this coordinator's life (R11); 0 before the first start. */
   epoch(): number;
@@ -101,8 +107,8 @@ export interface DispatchState {
     now: number;
     notAfter: number;
   }): UnitRow[];
-  /** The outbox: rows neither sent nor void that have an open task of theirs, oldest first. */
-  unsentUnits(pool: string, limit: number): UnitRow[];
+  /** The outbox: rows neither sent nor void that have an open task of theirs, oldest first; those in `except` are passed by. */
+  unsentUnits(pool: string, limit: number, except?: ReadonlySet<UnitId>): UnitRow[];
   markSent(units: readonly UnitId[], now: number): void;
 }
 
@@ -166,6 +172,22 @@ export interface VerdictState {
   pendingVerdicts(limit: number): { number: number; verdicts: Verdict[] } | undefined;
   /** The object is durable: the states may be shown, dependent tasks become ready or are cancelled (R11). */
   markExported(number: number, now: number): Applied;
+}
+
+export interface FetchedContent {
+  sha256: string;
+  sizeBytes: number;
+}
+
+/** What has been brought where. A hint: whoever relies on it after a restart asks the store once. */
+export interface StagingState {
+  /** True when this content is known to have been in the store. */
+  wasStaged(store: string, sha256: string): boolean;
+  noteStaged(store: string, sha256: string, now: number): void;
+  /** What the job's input by reference turned out to be. */
+  fetched(job: JobId, url: string): FetchedContent | undefined;
+  /** Only the first one counts. */
+  noteFetched(job: JobId, url: string, content: FetchedContent, now: number): void;
 }
 
 /** Facts for `rebuild` (R11): an empty store is filled in this order. */

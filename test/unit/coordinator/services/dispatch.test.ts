@@ -54,7 +54,7 @@ describe('dispatch', () => {
           bodies.map(() => ({ ok: false as const, retryable: true, cause: new Error('dark') })),
       },
     };
-    const sender = new Sender(rig.context, refusing, new UnitBuilder(rig.context, signerOf(keys.privateKey)));
+    const sender = new Sender(rig.context, refusing, handsOn(rig).parts);
     await assert.rejects(sender.runOnce(), /1 units could not be sent to pool local: dark/);
     assert.equal(rig.context.state.unsentUnits('local', 10).length, 1);
     assert.equal((await hands.dispatch()).length, 1);
@@ -81,7 +81,7 @@ describe('dispatch', () => {
     await new Sender(
       rig.context,
       watching,
-      new UnitBuilder(rig.context, signerOf(keys.privateKey)),
+      handsOn(rig).parts,
     ).runOnce();
     assert.equal(left, 0);
   });
@@ -96,7 +96,7 @@ describe('dispatch', () => {
     const sender = new Sender(
       rig.context,
       { ...rig.pool, units },
-      new UnitBuilder(rig.context, signerOf(keys.privateKey)),
+      handsOn(rig).parts,
     );
     await assert.rejects(sender.runOnce(), /unreachable/);
     assert.equal(rig.context.state.unsentUnits('local', 10).length, 1);
@@ -115,7 +115,8 @@ describe('dispatch', () => {
         return super.build(row);
       }
     }
-    const sender = new Sender(rig.context, rig.pool, new Picky(rig.context, signerOf(keys.privateKey)));
+    const builder = new Picky(rig.context, signerOf(keys.privateKey));
+    const sender = new Sender(rig.context, rig.pool, { ...handsOn(rig).parts, builder });
     for (let pass = 0; pass < 4; pass += 1) await sender.runOnce();
     assert.equal((await takeUnits(rig.pool)).length, 30);
     bad.clear();
@@ -129,7 +130,7 @@ describe('dispatch', () => {
     await hands.say(new FakeAgent('a').hello(1));
     const items = Array.from({ length: 20 }, (_, at) => ({ item: `${String(at)}${'x'.repeat(5000)}` }));
     await hands.submitter.submit({ spec: specOf({ tasks: { kind: 'items', count: 20 } }), items });
-    const builder = new UnitBuilder(rig.context, signerOf(keys.privateKey));
+    const { builder } = handsOn(rig).parts;
     const [row] = rig.context.state.createUnits({
       job: rig.context.state.candidates(1)[0]!.job,
       pool: 'local',

@@ -2,8 +2,11 @@ import { UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
 import { Collector } from '../../../../coordinator/services/collector.ts';
 import { Dispatcher } from '../../../../coordinator/services/dispatcher.ts';
 import { Exporter } from '../../../../coordinator/services/exporter.ts';
+import { References } from '../../../../coordinator/services/references.ts';
 import { Rescuer } from '../../../../coordinator/services/rescuer.ts';
 import { Sender } from '../../../../coordinator/services/sender.ts';
+import { Stager } from '../../../../coordinator/services/stager.ts';
+import { storeOfPool } from '../../../../coordinator/services/stores.ts';
 import { Submitter } from '../../../../coordinator/services/submitter.ts';
 import type { JobId } from '../../../../shared/ids.ts';
 import type { JobSpec } from '../../../../shared/job-spec.ts';
@@ -23,7 +26,10 @@ export function handsOn(rig: Rig, pool = rig.pool) {
   const { context } = rig;
   const submitter = new Submitter(context);
   const dispatcher = new Dispatcher(context);
-  const sender = new Sender(context, pool, new UnitBuilder(context, signerOf(keys.privateKey)));
+  const references = new References(context);
+  const stager = new Stager(context, storeOfPool(context, pool.name), references);
+  const builder = new UnitBuilder(context, signerOf(keys.privateKey));
+  const sender = new Sender(context, pool, { builder, stager });
   const collector = new Collector(context, pool);
   const rescuer = new Rescuer(context, pool, collector.listening);
   const exporter = new Exporter(context);
@@ -31,6 +37,8 @@ export function handsOn(rig: Rig, pool = rig.pool) {
     submitter,
     dispatcher,
     sender,
+    stager,
+    parts: { builder, stager },
     collector,
     rescuer,
     exporter,

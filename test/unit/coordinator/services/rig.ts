@@ -6,6 +6,7 @@ import { Metrics } from '../../../../coordinator/services/metrics.ts';
 import { closePools, openPools, openPrimary } from '../../../../coordinator/services/pools.ts';
 import { stateFile } from '../../../../coordinator/services/rebuild.ts';
 import { Signals } from '../../../../coordinator/services/signals.ts';
+import { Staging } from '../../../../coordinator/services/staging.ts';
 import { openState } from '../../../../coordinator/state/open.ts';
 import type { AgentId, BootId, PoolName, RunId, UnitId } from '../../../../shared/ids.ts';
 import { jobSpecSchema, type JobSpec } from '../../../../shared/job-spec.ts';
@@ -52,6 +53,7 @@ export async function makeRig(
     pools,
     log: silentLogger,
     signals: new Signals(),
+    staging: new Staging(),
     metrics: new Metrics(),
     clock: { now: () => clock.ms },
   };

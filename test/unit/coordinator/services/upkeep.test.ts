@@ -131,11 +131,11 @@ describe('UpstreamInputs', () => {
         specOf({ tasks: two, upstreamInputs, depends: [{ job, after: 'success', by }] }),
       );
     assert.deepEqual(
-      of('tasks', 1).map(({ to, key }) => [to, key]),
+      of('tasks', 1).map(({ input }) => [input.to, input.key]),
       [['in/a.txt', `results/${job}/1/1.1-run1/a.txt`]],
     );
     assert.deepEqual(
-      of('job', 1).map(({ to }) => to),
+      of('job', 1).map(({ input }) => input.to),
       ['in/0/a.txt', 'in/1/a.txt'],
     );
   });
