@@ -123,6 +123,8 @@ export const jobSpecSchema = z.object({
   /** Without a default: specs of before there were any keep their hash. */
   remoteInputs: z.array(remoteInputSchema).optional(),
   outputs: z.array(outputSchema).default([]),
+  /** Where committed files are put beside our own store, as `<index>/<path>`: `s3://…`, `azblob://…` or `file:/…`. */
+  publish: z.string().min(1).max(4096).optional(),
 
   resources: z.object({
     cpus: z.number().positive().default(1),

@@ -47,9 +47,7 @@ export class Errands {
   }
 
   #start(name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const done = this.#queue
-      .add(() => this.#attempt(name, work))
-      .finally(() => this.#running.delete(name));
+    const done = this.#queue.add(() => this.#attempt(name, work)).finally(() => this.#running.delete(name));
     this.#running.set(name, done);
     return done;
   }

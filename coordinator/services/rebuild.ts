@@ -19,6 +19,7 @@ import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
 import { listAll, parseJson, readSegment, readText } from './read-segments.ts';
+import { isFetchedKey, restoreFetched } from './references.ts';
 import { wasReleased } from './release.ts';
 import { submittedAtOf } from './submitted-at.ts';
 
@@ -148,7 +149,9 @@ interface Restored {
 async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored> {
   const restored: Restored['jobs'] = [];
   const leftOut: JobId[] = [];
+  const fetched: string[] = [];
   for await (const key of listAll(store, 'jobs/')) {
+    if (isFetchedKey(key)) fetched.push(key);
     const id = /^jobs\/([^/]+)\/spec\.json$/.exec(key)?.[1] as JobId | undefined;
     if (id === undefined) continue;
     const job = await readJob(store, id);
@@ -161,6 +164,7 @@ async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored
     if (job.spec.hold && (await wasReleased(store, id))) state.releaseJob(id, clock.now());
     restored.push({ id, tasks: job.spec.retryOf?.indices.length ?? job.spec.tasks.count });
   }
+  for (const key of fetched) await restoreFetched({ state, store, log, clock }, key);
   return { jobs: restored, leftOut };
 }
 

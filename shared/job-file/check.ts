@@ -5,6 +5,7 @@ import { checkFields } from './rules.ts';
 import { checkTasks } from './task-rules.ts';
 import { checkTemplates } from './template-rules.ts';
 import { type JobFile, jobFileSchema } from './schema.ts';
+import { input, output } from './schema-files.ts';
 
 /** One document of a job file against the schema and the rules. */
 export interface CheckedFile {
@@ -36,7 +37,7 @@ const meantKeys = (key: string): string[] => {
 };
 
 /** Lists whose elements are checked one by one, also beside wrong ones. */
-const LISTS = ['inputs', 'outputs'] as const;
+const LISTS = { inputs: input, outputs: output };
 
 function keepWhatIsRight(raw: unknown, issues: readonly { path: PropertyKey[] }[]): JobFile {
   if (!isMap(raw)) return { apiVersion: 'clobi/v1' };
@@ -46,23 +47,22 @@ function keepWhatIsRight(raw: unknown, issues: readonly { path: PropertyKey[] }[
   );
   const again = jobFileSchema.safeParse({ ...Object.fromEntries(right), apiVersion: 'clobi/v1' });
   const value: JobFile = again.success ? again.data : { apiVersion: 'clobi/v1' };
-  for (const key of LISTS) {
+  for (const key of ['inputs', 'outputs'] as const) {
     const list = raw[key];
-    if (wrong.has(key) && Array.isArray(list)) Object.assign(value, { [key]: withHoles(list, key, issues) });
+    if (wrong.has(key) && Array.isArray(list)) Object.assign(value, { [key]: withHoles(list, key) });
+    else if (wrong.has(key) && isMap(list) && Array.isArray(list['files'])) {
+      const to = typeof list['to'] === 'string' ? { to: list['to'] } : {};
+      Object.assign(value, { [key]: { files: withHoles(list['files'], key), ...to } });
+    }
   }
   return value;
 }
 
 /** The list without its wrong elements; the others keep their places, and `flatMap` passes over holes. */
-function withHoles(
-  list: readonly unknown[],
-  key: string,
-  issues: readonly { path: PropertyKey[] }[],
-): unknown[] {
-  const wrong = new Set(issues.filter(({ path }) => path[0] === key).map(({ path }) => path[1]));
+function withHoles(list: readonly unknown[], key: keyof typeof LISTS): unknown[] {
   const kept: unknown[] = new Array(list.length);
-  if (wrong.has(undefined)) return [];
-  for (const [index, element] of list.entries()) if (!wrong.has(index)) kept[index] = element;
+  for (const [index, element] of list.entries())
+    if (LISTS[key].safeParse(element).success) kept[index] = element;
   return kept;
 }
 

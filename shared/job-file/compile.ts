@@ -1,7 +1,15 @@
-import type { FileInput, JobSpec, Requirement, RetryRule, UpstreamInput } from '../job-spec.ts';
+import type {
+  FileInput,
+  JobSpec,
+  RemoteInput,
+  Requirement,
+  RetryRule,
+  UpstreamInput,
+} from '../job-spec.ts';
 import { parseBytes, parseDuration } from '../units-of-measure.ts';
 import { fullSignalName } from './rules.ts';
-import type { FilePlacement, JobFile } from './schema.ts';
+import { isRemote } from './remote-inputs.ts';
+import { type FilePlacement, type JobFile, outputEntries, publishPlace } from './schema.ts';
 
 /** What is known beside the document when it becomes a spec. */
 export interface CompileContext {
@@ -29,7 +37,9 @@ export function compileSpec(file: JobFile, context: CompileContext): JobSpec {
     env: file.env ?? {},
     inputs: context.inputs,
     upstreamInputs: compileUpstream(file),
-    outputs: (file.outputs ?? []).map((output) => {
+    ...compileRemote(file),
+    ...(publishPlace(file) !== undefined && { publish: publishPlace(file) }),
+    outputs: outputEntries(file).map(({ output }) => {
       const {
         glob,
         when = 'success',
@@ -80,6 +90,17 @@ function compileUpstream(file: JobFile): UpstreamInput[] {
     if (typeof input === 'string' || input.fromJob === undefined || input.glob === undefined) return [];
     return [{ job: input.fromJob, glob: input.glob, to: input.to?.replace(/\/+$/, '') ?? '.' }];
   });
+}
+
+/** Without any, the spec is what it was before there were such inputs. */
+function compileRemote(file: JobFile): Pick<JobSpec, 'remoteInputs'> {
+  const remoteInputs = (file.inputs ?? []).flatMap((input): RemoteInput[] => {
+    if (typeof input === 'string')
+      return isRemote(input) ? [{ url: input, to: null, sha256: null, unpack: false }] : [];
+    const { url, to = null, sha256 = null, unpack = false } = input;
+    return url === undefined ? [] : [{ url, to, sha256, unpack }];
+  });
+  return remoteInputs.length === 0 ? {} : { remoteInputs };
 }
 
 const compileResources = (resources: JobFile['resources']): JobSpec['resources'] => ({

@@ -13,6 +13,7 @@ import {
 } from './interpolate.ts';
 import { LIMITS } from './limits.ts';
 import { type Finding, formatPath } from './problems.ts';
+import { isRemote } from './remote-inputs.ts';
 import { checkInside } from './rules.ts';
 import type { JobFile } from './schema.ts';
 
@@ -93,6 +94,7 @@ interface Stage {
 }
 
 function readEntry(entry: NonNullable<JobFile['inputs']>[number], index: number): Entry[] {
+  if (typeof entry === 'string' ? isRemote(entry) : entry.url !== undefined) return [];
   const map = typeof entry === 'string' ? { to: undefined, sha256: undefined, unpack: false } : entry;
   const [kind, text] = typeof entry === 'string' ? (['either', entry] as const) : textOf(entry);
   if (text === undefined) return [];

@@ -1,7 +1,9 @@
 import { constants } from 'node:os';
 import { parseBytes, parseDuration } from '../units-of-measure.ts';
 import { type Finding, formatPath, suggest } from './problems.ts';
-import type { JobFile } from './schema.ts';
+import { isRemote } from './remote-inputs.ts';
+import { checkPublishPlace, checkRemote } from './remote-rules.ts';
+import { type JobFile, outputEntries, publishPlace } from './schema.ts';
 
 /** What the schema cannot say of single fields: this one or that one, inside the work directory, of some use. */
 type Given = ReadonlySet<string>;
@@ -51,16 +53,16 @@ export function checkInside(path: Path, text: string): Finding[] {
 
 function checkInputs(file: JobFile, given: Given): Finding[] {
   return (file.inputs ?? []).flatMap((input, index) => {
-    if (typeof input === 'string') return [];
     const path = ['inputs', index];
+    if (typeof input === 'string') return isRemote(input) ? checkRemote(path, input) : [];
     const found = input.to === undefined ? [] : checkInside([...path, 'to'], input.to);
     if (input.fromJob !== undefined) return [...found, ...checkUpstream(input, path, { file, given })];
-    if ((input.path === undefined) === (input.glob === undefined)) {
-      found.push(finding(path, 'must have exactly one of path, glob and fromJob'));
-    }
+    const sources = [input.path, input.glob, input.url].filter((source) => source !== undefined);
+    if (sources.length !== 1) found.push(finding(path, 'must have exactly one of path, glob, url and fromJob'));
+    if (input.url !== undefined) found.push(...checkRemote([...path, 'url'], input.url));
     for (const key of ['sha256', 'unpack'] as const) {
-      if (input[key] !== undefined && input.path === undefined)
-        found.push(finding([...path, key], 'is for one file, named by path', 'key'));
+      if (input[key] !== undefined && input.path === undefined && input.url === undefined)
+        found.push(finding([...path, key], 'is for one file, named by path or url', 'key'));
     }
     return found;
   });
@@ -77,7 +79,7 @@ function checkUpstream(
   if (input.glob === undefined)
     found.push(finding(path, 'fromJob needs a glob: which outputs of that job to bring'));
   else found.push(...checkInside([...path, 'glob'], input.glob));
-  for (const key of ['path', 'sha256', 'unpack'] as const) {
+  for (const key of ['path', 'url', 'sha256', 'unpack'] as const) {
     if (input[key] !== undefined)
       found.push(finding([...path, key], 'does not go together with fromJob', 'key'));
   }
@@ -95,12 +97,17 @@ function checkUpstream(
   return found;
 }
 
-const checkOutputs = (file: JobFile): Finding[] =>
-  (file.outputs ?? []).flatMap((output, index) =>
-    typeof output === 'string'
-      ? checkInside(['outputs', index], output)
-      : checkInside(['outputs', index, 'glob'], output.glob),
-  );
+function checkOutputs(file: JobFile): Finding[] {
+  const to = publishPlace(file);
+  return [
+    ...outputEntries(file).flatMap(({ path, output }) =>
+      typeof output === 'string'
+        ? checkInside(path, output)
+        : checkInside([...path, 'glob'], output.glob),
+    ),
+    ...(to === undefined ? [] : checkPublishPlace(['outputs', 'to'], to)),
+  ];
+}
 
 function checkResources(file: JobFile): Finding[] {
   return (['memory', 'disk'] as const).flatMap((key) => {

@@ -14,6 +14,11 @@ export const input = z
         path: filledText
           .describe('A file or directory, from the job file’s directory; taken literally.')
           .optional(),
+        url: filledText
+          .describe(
+            '`s3://BUCKET/KEY`, `azblob://ACCOUNT/CONTAINER/KEY` or `https://…`: read once for the job by the coordinator, with its own rights.',
+          )
+          .optional(),
         glob: filledText.describe('Files by pattern: `*`, `**`, `?`, `{a,b}`, `[a-z]`.').optional(),
         fromJob: filledText
           .describe('Outputs of a job that this one depends on; `glob` says which.')
@@ -27,9 +32,9 @@ export const input = z
         unpack: z.boolean().optional().describe('Unpack the archive (tar, tar.gz) into the directory `to`.'),
       }),
     ],
-    { error: 'must be a path, or a map with path, glob or fromJob' },
+    { error: 'must be a path, or a map with path, glob, url or fromJob' },
   )
-  .meta({ examples: ['data/in.csv', 'src/', '*.py', { path: 'a.tar.gz', unpack: true, to: 'a/' }] });
+  .meta({ examples: ['data/in.csv', 'src/', '*.py', { path: 'a.tar.gz', unpack: true, to: 'a/' }, 's3://b/in.csv'] });
 
 export const output = z.union(
   [
@@ -45,3 +50,20 @@ export const output = z.union(
   ],
   { error: 'must be a glob, or a map with glob, when and required' },
 );
+
+export const outputs = z
+  .union(
+    [
+      z.array(output),
+      z.strictObject({
+        files: z.array(output).describe('As in the plain list.'),
+        to: filledText
+          .describe(
+            'A place of yours, `s3://BUCKET/PREFIX`, `azblob://ACCOUNT/CONTAINER/PREFIX` or `file:/DIRECTORY`: every finished task’s files are put there as INDEX/PATH.',
+          )
+          .optional(),
+      }),
+    ],
+    { error: 'must be a list of globs, or a map with files and to' },
+  )
+  .describe('Files that are kept when a task ends, as globs inside the work directory. May hold templates.');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { command, env, shell, stdin } from './schema-command.ts';
-import { input, output } from './schema-files.ts';
+import { input, outputs } from './schema-files.ts';
 import { duration, filledText, jobName, labelMap, text } from './schema-parts.ts';
 import { dependency, failFast, placement, resources, retry, timeout } from './schema-running.ts';
 import { array, matrix } from './schema-tasks.ts';
@@ -42,12 +42,7 @@ export const jobFileSchema = z
       .describe(
         'Files that are in the work directory when a task begins. A path that holds a template is for its own task.',
       ),
-    outputs: z
-      .array(output)
-      .optional()
-      .describe(
-        'Files that are kept when a task ends, as globs inside the work directory. May hold templates.',
-      ),
+    outputs: outputs.optional(),
     resources: resources.optional().describe('What one task needs.'),
     timeout: timeout.optional(),
     retry: retry.optional(),
@@ -70,5 +65,20 @@ export const jobFileSchema = z
   });
 
 export type JobFile = z.infer<typeof jobFileSchema>;
+type FileOutput = Extract<NonNullable<JobFile['outputs']>, unknown[]>[number];
+
+/** The rules, each with its place in the file, whichever way the list is written. */
+export function outputEntries({ outputs }: JobFile): { path: PropertyKey[]; output: FileOutput }[] {
+  const isList = Array.isArray(outputs);
+  const list = isList ? outputs : (outputs?.files ?? []);
+  // Wrong elements may have left holes, which `flatMap` passes over.
+  return list.flatMap((output, index) => [
+    { path: isList ? ['outputs', index] : ['outputs', 'files', index], output },
+  ]);
+}
+
+/** Where finished tasks' files are to be put beside our own store. */
+export const publishPlace = ({ outputs }: JobFile): string | undefined =>
+  Array.isArray(outputs) ? undefined : outputs?.to;
 export type FileMatrix = NonNullable<JobFile['matrix']>;
 export type FilePlacement = NonNullable<JobFile['placement']>;

@@ -1,6 +1,7 @@
 import { holdsTemplate, parseTemplate, type Reference, referencesOf, valueAt } from './interpolate.ts';
 import { type Finding, findNearMiss, formatPath } from './problems.ts';
-import type { JobFile } from './schema.ts';
+import { isRemote } from './remote-inputs.ts';
+import { type JobFile, outputEntries } from './schema.ts';
 
 /** Whether every template of a job will have a value, found before anything is submitted. */
 type Path = readonly PropertyKey[];
@@ -125,10 +126,8 @@ function templatedTexts(file: JobFile): TemplatedText[] {
       ? Object.entries(stdin).flatMap(([key, value]) => run(['stdin', key], value))
       : []),
     ...templatedInputs(file, at),
-    ...(file.outputs ?? []).flatMap((output, index) =>
-      typeof output === 'string'
-        ? run(['outputs', index], output)
-        : run(['outputs', index, 'glob'], output.glob),
+    ...outputEntries(file).flatMap(({ path, output }) =>
+      typeof output === 'string' ? run(path, output) : run([...path, 'glob'], output.glob),
     ),
     ...Object.entries(file.labels ?? {}).flatMap(([name, value]) => never(['labels', name], value)),
     ...never(['array', 'fromFile'], file.array?.fromFile),
@@ -141,8 +140,9 @@ function templatedInputs(
   at: (when: TemplatedText['when']) => (path: Path, text: string | undefined) => TemplatedText[],
 ): TemplatedText[] {
   return (file.inputs ?? []).flatMap((input, index) => {
-    if (typeof input === 'string') return at('stage')(['inputs', index], input);
-    const read = at(input.fromJob === undefined ? 'stage' : 'never');
-    return (['path', 'glob', 'to'] as const).flatMap((key) => read(['inputs', index, key], input[key]));
+    // What lies elsewhere is looked up when its task is dispatched.
+    if (typeof input === 'string') return at(isRemote(input) ? 'run' : 'stage')(['inputs', index], input);
+    const read = at(input.url !== undefined ? 'run' : input.fromJob === undefined ? 'stage' : 'never');
+    return (['path', 'glob', 'url', 'to'] as const).flatMap((key) => read(['inputs', index, key], input[key]));
   });
 }

@@ -7,6 +7,8 @@ export const specKey = (job: JobId): string => `jobs/${job}/spec.json`;
 export const itemsKey = (job: JobId): string => `jobs/${job}/items.ndjson`;
 export const cancelKey = (job: JobId): string => `jobs/${job}/cancel.json`;
 export const releasedKey = (job: JobId): string => `jobs/${job}/released.json`;
+/** What an input by reference was when it was first read; `urlHash` is the SHA-256 of the URL. */
+export const fetchedKey = (job: JobId, urlHash: string): string => `jobs/${job}/fetched/${urlHash}.json`;
 export const inputKey = (sha256: string): string => `inputs/${sha256}`;
 export const resultPrefix = (job: JobId, index: number, run: RunId): string =>
   `results/${job}/${index}/${run}/`;

@@ -11,7 +11,7 @@ import { FakeAgent } from './rig.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Submits the job and has each of its tasks succeed in the pool, with `<index> of <pool>` in each output named, as an agent there would. */
 export async function runIn(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileSpec } from '../../../../shared/job-file/compile.ts';
 import { parseJobFile } from '../../../../shared/job-file/parse.ts';
+import { renderRemote } from '../../../../shared/job-file/remote-inputs.ts';
 import { formatProblem } from '../../../../shared/job-file/problems.ts';
 import { type JobSpec, jobSpecSchema } from '../../../../shared/job-spec.ts';
 
@@ -154,4 +155,48 @@ test('JSON is taken as it is, with tabs and all', () => {
 test('anchors and aliases of YAML work', () => {
   const spec = compile('command: &c [echo, hi]\nenv: {A: &v "1", B: *v}\n');
   assert.deepEqual(spec.env, { A: '1', B: '1' });
+});
+
+test('inputs by reference, and the place where outputs are published', () => {
+  const hash = 'a'.repeat(64);
+  const spec = compile(`
+command: [cat, x]
+array: {items: [x, y]}
+inputs:
+  - s3://bucket/a/b.csv
+  - {url: 'https://example.org/d.tar.gz?v=\${{ item }}', to: d/, sha256: ${hash}, unpack: true}
+outputs: {files: [out, {glob: log, when: always}], to: azblob://account/container/here}
+`);
+  assert.deepEqual(spec.remoteInputs, [
+    { url: 's3://bucket/a/b.csv', to: null, sha256: null, unpack: false },
+    { url: 'https://example.org/d.tar.gz?v=${{ item }}', to: 'd/', sha256: hash, unpack: true },
+  ]);
+  assert.deepEqual(
+    spec.outputs.map(({ glob, when }) => [glob, when]),
+    [
+      ['out', 'success'],
+      ['log', 'always'],
+    ],
+  );
+  assert.equal(spec.publish, 'azblob://account/container/here');
+});
+
+test('where an input by reference goes', () => {
+  const place = (url: string, to: string | null, unpack = false) =>
+    renderRemote({ url, to, unpack, sha256: null }, 'name', {
+      jobId: 'J',
+      index: 3,
+      count: 9,
+      params: { item: 'a b/c#?%.txt' },
+    });
+  assert.deepEqual(place('s3://b/x/${{ item }}', null), {
+    url: 's3://b/x/a%20b/c%23%3F%25.txt',
+    to: 'c#?%.txt',
+  });
+  assert.equal(place('s3://b/x/y.txt', 'in/').to, 'in/y.txt');
+  assert.equal(place('s3://b/x/y.txt', 'in/${{ task.index }}').to, 'in/3');
+  assert.equal(place('https://h/a.tar', null, true).to, '.');
+  assert.equal(place('https://h/a.tar', 'd/', true).to, 'd');
+  assert.equal(place('https://h/?a=1', null).to, 'input');
+  assert.equal(place('https://h/x%2F..%2F..%2Fy', null).to, 'x_.._.._y');
 });
