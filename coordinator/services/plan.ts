@@ -66,9 +66,7 @@ export function maxUnitTasks(spec: JobSpec): number {
   const specBytes = canonicalJson(spec).length;
   const carried = specBytes <= MAX_INLINE_SPEC_BYTES ? specBytes : 0;
   const bare =
-    spec.tasks.kind === 'count' &&
-    spec.upstreamInputs.length === 0 &&
-    (spec.remoteInputs ?? []).length === 0;
+    spec.tasks.kind === 'count' && spec.upstreamInputs.length === 0 && (spec.remoteInputs ?? []).length === 0;
   const free = MAX_UNIT_BYTES - ENVELOPE_BYTES;
   // With parameters by reference, the spec is by reference, too.
   const most = bare ? (free - carried) / BARE_TASK_BYTES : free / REFERENCED_TASK_BYTES;

@@ -215,12 +215,7 @@ function describeTasks(tasks: readonly TaskRow[]): string {
     : `${tasks.length} tasks between ${first} and ${last}`;
 }
 
-function unsentUnits(
-  s: Session,
-  pool: string,
-  limit: number,
-  except: ReadonlySet<UnitId> = NONE,
-): UnitRow[] {
+function unsentUnits(s: Session, pool: string, limit: number, except: ReadonlySet<UnitId> = NONE): UnitRow[] {
   const rows = s
     .sql(
       `SELECT uid, id, job, size, open, created_at, not_after, mark_first FROM units

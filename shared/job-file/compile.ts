@@ -1,11 +1,4 @@
-import type {
-  FileInput,
-  JobSpec,
-  RemoteInput,
-  Requirement,
-  RetryRule,
-  UpstreamInput,
-} from '../job-spec.ts';
+import type { FileInput, JobSpec, RemoteInput, Requirement, RetryRule, UpstreamInput } from '../job-spec.ts';
 import { parseBytes, parseDuration } from '../units-of-measure.ts';
 import { fullSignalName } from './rules.ts';
 import { isRemote } from './remote-inputs.ts';

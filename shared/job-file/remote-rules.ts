@@ -15,8 +15,7 @@ const finding = (path: Path, message: string): Finding => ({
 export function checkRemote(path: Path, text: string): Finding[] {
   if (!isRemote(text)) return [finding(path, 'must begin with s3://, azblob:// or https://')];
   if (holdsTemplate(text)) return [];
-  if (text.startsWith('https:'))
-    return URL.canParse(text) ? [] : [finding(path, `"${text}" is no URL`)];
+  if (text.startsWith('https:')) return URL.canParse(text) ? [] : [finding(path, `"${text}" is no URL`)];
   return checkCloud(path, text, { key: 'names no object in it' });
 }
 
@@ -25,8 +24,7 @@ export function checkPublishPlace(path: Path, text: string): Finding[] {
   if (holdsTemplate(text)) return [finding(path, 'templates are not read here')];
   if (text.startsWith('file:'))
     return text.startsWith('file:/') ? [] : [finding(path, 'needs a path from the root: file:/DIRECTORY')];
-  if (!/^(s3|azblob):\/\//.test(text))
-    return [finding(path, 'must begin with s3://, azblob:// or file:/')];
+  if (!/^(s3|azblob):\/\//.test(text)) return [finding(path, 'must begin with s3://, azblob:// or file:/')];
   return checkCloud(path, text, {});
 }
 

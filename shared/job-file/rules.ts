@@ -58,7 +58,8 @@ function checkInputs(file: JobFile, given: Given): Finding[] {
     const found = input.to === undefined ? [] : checkInside([...path, 'to'], input.to);
     if (input.fromJob !== undefined) return [...found, ...checkUpstream(input, path, { file, given })];
     const sources = [input.path, input.glob, input.url].filter((source) => source !== undefined);
-    if (sources.length !== 1) found.push(finding(path, 'must have exactly one of path, glob, url and fromJob'));
+    if (sources.length !== 1)
+      found.push(finding(path, 'must have exactly one of path, glob, url and fromJob'));
     if (input.url !== undefined) found.push(...checkRemote([...path, 'url'], input.url));
     for (const key of ['sha256', 'unpack'] as const) {
       if (input[key] !== undefined && input.path === undefined && input.url === undefined)
@@ -101,9 +102,7 @@ function checkOutputs(file: JobFile): Finding[] {
   const to = publishPlace(file);
   return [
     ...outputEntries(file).flatMap(({ path, output }) =>
-      typeof output === 'string'
-        ? checkInside(path, output)
-        : checkInside([...path, 'glob'], output.glob),
+      typeof output === 'string' ? checkInside(path, output) : checkInside([...path, 'glob'], output.glob),
     ),
     ...(to === undefined ? [] : checkPublishPlace(['outputs', 'to'], to)),
   ];

@@ -34,7 +34,9 @@ export const input = z
     ],
     { error: 'must be a path, or a map with path, glob, url or fromJob' },
   )
-  .meta({ examples: ['data/in.csv', 'src/', '*.py', { path: 'a.tar.gz', unpack: true, to: 'a/' }, 's3://b/in.csv'] });
+  .meta({
+    examples: ['data/in.csv', 'src/', '*.py', { path: 'a.tar.gz', unpack: true, to: 'a/' }, 's3://b/in.csv'],
+  });
 
 export const output = z.union(
   [

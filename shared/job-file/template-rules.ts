@@ -143,6 +143,8 @@ function templatedInputs(
     // What lies elsewhere is looked up when its task is dispatched.
     if (typeof input === 'string') return at(isRemote(input) ? 'run' : 'stage')(['inputs', index], input);
     const read = at(input.url !== undefined ? 'run' : input.fromJob === undefined ? 'stage' : 'never');
-    return (['path', 'glob', 'url', 'to'] as const).flatMap((key) => read(['inputs', index, key], input[key]));
+    return (['path', 'glob', 'url', 'to'] as const).flatMap((key) =>
+      read(['inputs', index, key], input[key]),
+    );
   });
 }

@@ -78,11 +78,7 @@ describe('dispatch', () => {
         },
       },
     };
-    await new Sender(
-      rig.context,
-      watching,
-      handsOn(rig).parts,
-    ).runOnce();
+    await new Sender(rig.context, watching, handsOn(rig).parts).runOnce();
     assert.equal(left, 0);
   });
 
@@ -93,11 +89,7 @@ describe('dispatch', () => {
     await hands.submit(specOf({ retry: { lost: 0, backoff: { initialMs: 1, factor: 1, maxMs: 1 } } }));
     hands.dispatcher.runOnce();
     const units = { ...rig.pool.units, depth: () => Promise.reject(new Error('unreachable')) };
-    const sender = new Sender(
-      rig.context,
-      { ...rig.pool, units },
-      handsOn(rig).parts,
-    );
+    const sender = new Sender(rig.context, { ...rig.pool, units }, handsOn(rig).parts);
     await assert.rejects(sender.runOnce(), /unreachable/);
     assert.equal(rig.context.state.unsentUnits('local', 10).length, 1);
   });

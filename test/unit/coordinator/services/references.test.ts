@@ -85,7 +85,10 @@ describe('an input by reference', () => {
       await hands.sender.runOnce();
       return explain(rig, job).includes('SHA-256');
     });
-    assert.match(explain(rig, job), /https:\/\/localhost.*\/x could not be brought .* not [0-9a-f]{64} as the job says/);
+    assert.match(
+      explain(rig, job),
+      /https:\/\/localhost.*\/x could not be brought .* not [0-9a-f]{64} as the job says/,
+    );
   });
 
   test('never leads away from https, nor in a circle, and says what the server answered', async () => {
