@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
 import type { Pool } from '../../../../coordinator/services/context.ts';
 import { isDark, isOnTrial, poolHealth, Prober } from '../../../../coordinator/services/health.ts';
 import { Sender } from '../../../../coordinator/services/sender.ts';
 import { ClobiError, type ErrorCode } from '../../../../shared/errors.ts';
-import { signerOf } from '../../../../shared/wire/signature.ts';
-import { handsOn, keys } from './hands.ts';
+import { handsOn } from './hands.ts';
 import { FakeAgent, makeRig, type Rig, specOf } from './rig.ts';
 
 /** Makes the operation of the pool fail until its breaker is open. */
@@ -19,8 +17,7 @@ async function breakPool(pool: Pool, operation: string, code: ErrorCode = 'UNAVA
 }
 
 const other = (rig: Rig): Pool => rig.context.pools[1]!;
-const senderOf = (rig: Rig, pool: Pool): Sender =>
-  new Sender(rig.context, pool, new UnitBuilder(rig.context, signerOf(keys.privateKey)));
+const senderOf = (rig: Rig, pool: Pool): Sender => new Sender(rig.context, pool, handsOn(rig, pool).parts);
 
 describe('a pool that cannot be opened at the start', () => {
   const queueFile = (home: string): string => join(home, 'queues', 'clobi-other-units.sqlite');
