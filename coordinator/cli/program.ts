@@ -85,7 +85,11 @@ function buildFamilies(program: Command): Map<string, Command> {
       );
       family.addHelpText('after', `\nNext: "clobi ${name} COMMAND --help" leads with examples.`);
       family.helpGroup(
-        name === 'job' || name === 'task' ? GROUPS.work : name === 'schema' ? GROUPS.tools : GROUPS.services,
+        name === 'job' || name === 'task'
+          ? GROUPS.work
+          : name === 'schema' || name === 'demo'
+            ? GROUPS.tools
+            : GROUPS.services,
       );
       family.helpCommand(false).usage('COMMAND [options]');
       return [name, family];

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { after } from 'node:test';
 import { openManager, openStore } from '../../shared/providers/open.ts';
-import type { Fauxqs } from '../helpers/clouds/fauxqs.ts';
-import type { Radosgw } from '../helpers/clouds/radosgw.ts';
+import type { Fauxqs } from '../../infra/emulators/fauxqs.ts';
+import type { Radosgw } from '../../infra/emulators/radosgw.ts';
 import type { StoreFixture } from './store-suite.ts';
 
 /** Each fixture is a new prefix of one bucket, which is made when it is first needed. The server ends with the tests. */

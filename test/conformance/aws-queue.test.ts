@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
 import { openQueue } from '../../shared/providers/open.ts';
 import type { Queue } from '../../shared/providers/ports.ts';
-import { type Fauxqs, startFauxqs } from '../helpers/clouds/fauxqs.ts';
+import { type Fauxqs, startFauxqs } from '../../infra/emulators/fauxqs.ts';
 import { queueConformance, type QueueFixture } from './queue-suite.ts';
 
 let server: Fauxqs;

@@ -1,4 +1,4 @@
-import { startFauxqs } from '../helpers/clouds/fauxqs.ts';
+import { startFauxqs } from '../../infra/emulators/fauxqs.ts';
 import { storesOf } from './aws-kit.ts';
 import { storeConformance } from './store-suite.ts';
 

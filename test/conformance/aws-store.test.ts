@@ -1,5 +1,5 @@
 import { describe } from 'node:test';
-import { missingRadosgw, startRadosgw } from '../helpers/clouds/radosgw.ts';
+import { missingRadosgw, startRadosgw } from '../../infra/emulators/radosgw.ts';
 import { storesOf } from './aws-kit.ts';
 import { storeConformance } from './store-suite.ts';
 

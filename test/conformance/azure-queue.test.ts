@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { after } from 'node:test';
 import { openQueue } from '../../shared/providers/open.ts';
 import type { Queue } from '../../shared/providers/ports.ts';
-import { startAzurite } from '../helpers/clouds/azurite.ts';
+import { startAzurite } from '../../infra/emulators/azurite.ts';
 import { type QueueFixture, queueConformance } from './queue-suite.ts';
 
 const azurite = await startAzurite();

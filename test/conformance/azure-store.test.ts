@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { after } from 'node:test';
 import { openManager, openStore } from '../../shared/providers/open.ts';
-import { startAzurite } from '../helpers/clouds/azurite.ts';
+import { startAzurite } from '../../infra/emulators/azurite.ts';
 import { type StoreFixture, storeConformance } from './store-suite.ts';
 
 const azurite = await startAzurite();

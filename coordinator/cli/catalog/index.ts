@@ -13,4 +13,5 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   agent: 'Run and look after agents',
   pool: 'Look at pools',
   schema: 'Schemas of what people write',
+  demo: 'See Clobi at work',
 };

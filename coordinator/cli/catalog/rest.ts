@@ -202,6 +202,27 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
 
 const TOOL_COMMANDS: readonly CommandEntry[] = [
   {
+    path: 'demo clouds',
+    summary: 'Run one job over this machine, an emulated AWS and an emulated Azure',
+    details:
+      'Starts both emulators, a coordinator and three agents, runs examples/three-pools, prints in which pool each task ran and brings the results from all three stores. Nothing leaves this machine, and everything is stopped at the end. The emulators come with the development packages: run it from a clone.',
+    options: [
+      {
+        flags: '--slots <n>',
+        help: 'tasks that each agent runs at the same time',
+        value: 'count',
+        default: 2,
+      },
+    ],
+    examples: [
+      ['demo clouds', 'about half a minute'],
+      ['demo clouds --slots 4', 'with twice the room'],
+    ],
+    next: 'Its clobi.yaml, in .clobi/demo-clouds, is what you would write for accounts of your own.',
+    group: GROUPS.tools,
+    load: () => import('../commands/demo-clouds.ts'),
+  },
+  {
     path: 'init',
     arguments: { '[file]': 'name of the new file (default: job.yaml)' },
     summary: 'Write a job file with comments to start from',

@@ -4,12 +4,12 @@ import { Client } from '../client.ts';
 import { findEndpoint, readEndpointFile } from '../endpoint.ts';
 import { Child } from './child.ts';
 
-/** A coordinator and an agent of our own on one state directory. */
+/** A coordinator and agents of our own on one state directory. */
 export interface LocalServices {
   client: Client;
   /** Aborts when one of them cannot be kept running; its reason says why. */
   failed: AbortSignal;
-  /** The agent finishes what it runs; then both end. `hurry` cuts that short. */
+  /** The agents finish what they run; then all end. `hurry` cuts that short. */
   stop(): Promise<void>;
   hurry(): void;
 }
@@ -17,6 +17,8 @@ export interface LocalServices {
 export interface LocalServicesOptions {
   home: string;
   slots?: number | undefined;
+  /** The pools that get an agent each (default: `local`). */
+  pools?: readonly string[];
   say: (line: string) => void;
   signal: AbortSignal;
 }
@@ -30,9 +32,10 @@ const LONGEST_DRAIN_MS = 2 ** 31 - 1;
 const LONGEST_STOP_MS = 15_000;
 
 /** Always the same name: its new boot ends at once what the one of an interrupted run claimed (R7). */
-const AGENT = 'here';
+const agentOf = (pool: string): string => (pool === 'local' ? 'here' : `here-${pool}`);
 
 export async function startServices(options: LocalServicesOptions): Promise<LocalServices> {
+  const { pools = ['local'] } = options;
   const failed = new AbortController();
   const child = (title: string, args: readonly string[], restarts: number): Child =>
     new Child({
@@ -44,7 +47,9 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
     });
   const slots = options.slots === undefined ? [] : ['--slots', String(options.slots)];
   const coordinator = child('coordinator', ['coordinator', 'start', '--listen', '127.0.0.1:0'], RESTARTS);
-  const agent = child('agent', ['agent', 'start', '--pool', 'local', '--name', AGENT, ...slots], RESTARTS);
+  const agents = pools.map((pool) =>
+    child('agent', ['agent', 'start', '--pool', pool, '--name', agentOf(pool), ...slots], RESTARTS),
+  );
   const client = new Client({
     home: options.home,
     patienceMs: CLIENT_PATIENCE_MS,
@@ -53,9 +58,9 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
   const services: LocalServices = {
     client,
     failed: failed.signal,
-    hurry: () => agent.hurry(),
+    hurry: () => agents.forEach((agent) => agent.hurry()),
     async stop() {
-      await agent.stop(LONGEST_DRAIN_MS);
+      await Promise.all(agents.map((agent) => agent.stop(LONGEST_DRAIN_MS)));
       await coordinator.stop(LONGEST_STOP_MS);
       client.close();
     },
@@ -70,8 +75,8 @@ export async function startServices(options: LocalServicesOptions): Promise<Loca
     await services.stop();
     throw error;
   }
-  // It reads what the coordinator has written for its pool.
-  agent.start();
+  // They read what the coordinator has written for their pools.
+  for (const agent of agents) agent.start();
   return services;
 }
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { formatCloudUrl } from '../../../shared/providers/url.ts';
-import { temporaryDirectory } from '../temporary.ts';
-import { waitFor } from '../wait.ts';
+import { formatCloudUrl } from '../../shared/providers/url.ts';
+import { temporaryDirectory } from '../../shared/temporary.ts';
+import { waitFor } from '../../shared/wait.ts';
 import { type Daemon, freePort, runCommand, startDaemon } from './daemon.ts';
 
 /** A single-node Ceph with its S3 gateway: another's S3, with signatures, presigned URLs, multipart and lifecycle. */

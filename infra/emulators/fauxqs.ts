@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { formatCloudUrl } from '../../../shared/providers/url.ts';
-import { temporaryDirectory } from '../temporary.ts';
-import { waitFor } from '../wait.ts';
+import { formatCloudUrl } from '../../shared/providers/url.ts';
+import { temporaryDirectory } from '../../shared/temporary.ts';
+import { waitFor } from '../../shared/wait.ts';
 import { freePort, startDaemon } from './daemon.ts';
 
 /** An emulated SQS and S3. It checks no credentials; its S3 knows no conditions. */

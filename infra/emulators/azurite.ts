@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { temporaryDirectory } from '../temporary.ts';
+import { temporaryDirectory } from '../../shared/temporary.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../../node_modules/azurite/dist/src/azurite.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../node_modules/azurite/dist/src/azurite.js', import.meta.url));
 
 /** The account of every Azurite, and its key, which Microsoft publishes: no secret. */
 const ACCOUNT = 'devstoreaccount1';
