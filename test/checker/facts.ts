@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { isCode } from '../../shared/errors.ts';
-import type { ObjectStore } from '../../shared/providers/ports.ts';
 import { type Outcome, outcomeSchema } from '../../shared/wire/event.ts';
 import { type Verdict, verdictSchema } from '../../shared/wire/verdict.ts';
+import type { ReadableStore } from './merged-store.ts';
 
 /** The durable facts of a store: verdicts (ranges kept as ranges) and the outcomes of all segments. */
 export interface Facts {
@@ -11,13 +11,13 @@ export interface Facts {
   outcomes: Outcome[];
 }
 
-export async function readFacts(store: ObjectStore): Promise<Facts> {
+export async function readFacts(store: ReadableStore): Promise<Facts> {
   const verdicts = (await readLines(store, 'verdicts/')).map((line) => verdictSchema.parse(line));
   const outcomes = (await readLines(store, 'segments/')).map((line) => outcomeSchema.parse(line));
   return { verdicts, outcomes };
 }
 
-async function readLines(store: ObjectStore, prefix: string): Promise<unknown[]> {
+async function readLines(store: ReadableStore, prefix: string): Promise<unknown[]> {
   const lines: unknown[] = [];
   for (
     let page = await store.list(prefix);
@@ -35,7 +35,7 @@ async function readLines(store: ObjectStore, prefix: string): Promise<unknown[]>
 
 /** Size and SHA-256 of an object as it is now; undefined when it is not there. */
 export async function digest(
-  store: ObjectStore,
+  store: ReadableStore,
   key: string,
 ): Promise<{ sizeBytes: number; sha256: string } | undefined> {
   try {

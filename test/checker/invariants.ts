@@ -1,10 +1,10 @@
 import type { AttemptView } from '../../coordinator/http/api.ts';
 import { parseAttemptId } from '../../shared/ids.ts';
-import type { ObjectStore } from '../../shared/providers/ports.ts';
 import type { Outcome } from '../../shared/wire/event.ts';
 import type { Verdict } from '../../shared/wire/verdict.ts';
 import { digest, type Facts, readFacts } from './facts.ts';
 import type { History } from './history.ts';
+import type { ReadableStore } from './merged-store.ts';
 
 export interface Violation {
   /** `I1`…`I5`, `R3` (begun once), `no-fault-no-loss`. */
@@ -25,7 +25,7 @@ export interface CheckOptions {
  * empty list means the run was right as far as these two witnesses can tell.
  */
 export async function check(
-  store: ObjectStore,
+  store: ReadableStore,
   history: History,
   options: CheckOptions = {},
 ): Promise<Violation[]> {
@@ -96,7 +96,7 @@ function checkFinal(
 }
 
 async function checkVisible(
-  store: ObjectStore,
+  store: ReadableStore,
   verdicts: readonly Verdict[],
   outcomes: readonly Outcome[],
   add: Add,

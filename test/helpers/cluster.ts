@@ -9,12 +9,16 @@ import { openStore } from '../../shared/providers/open.ts';
 import { isTerminal } from '../../shared/task-state.ts';
 import { type HistoryLine, historyOf } from '../checker/history.ts';
 import { type CheckOptions, check, type Violation } from '../checker/invariants.ts';
+import { mergedStore } from '../checker/merged-store.ts';
 import { Process } from './process.ts';
 import { waitFor } from './wait.ts';
 
 /** Settings of `clobi.yaml` that a test may want otherwise; numbers are milliseconds. */
 export type Settings = Partial<
-  Record<'heartbeat' | 'dead' | 'lease' | 'flush' | 'controlPoll' | 'unitTarget' | 'notAfter', number>
+  Record<
+    'heartbeat' | 'dead' | 'lease' | 'flush' | 'controlPoll' | 'unitTarget' | 'notAfter' | 'holdDown',
+    number
+  >
 > &
   Partial<Record<'patience' | 'lookahead', number | 'off'>>;
 
@@ -32,16 +36,22 @@ type SpecInput = z.input<typeof jobSpecSchema>;
 /** A coordinator and agents as real processes on a directory of their own, and a client that remembers what it saw. */
 export class Cluster {
   readonly home: string;
+  /** What every process of it gets, e.g. credentials. */
+  readonly env: Readonly<Record<string, string>>;
   coordinator: Process | undefined;
   readonly agents = new Map<string, Process>();
   readonly history: HistoryLine[] = [];
 
-  private constructor(home: string) {
+  private constructor(home: string, env: Readonly<Record<string, string>>) {
     this.home = home;
+    this.env = env;
   }
 
-  static async create(settings: Settings = QUICK): Promise<Cluster> {
-    const cluster = new Cluster(await mkdtemp(join(tmpdir(), 'clobi-test-')));
+  static async create(
+    settings: Settings = QUICK,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Cluster> {
+    const cluster = new Cluster(await mkdtemp(join(tmpdir(), 'clobi-test-')), env);
     await writeFile(join(cluster.home, 'clobi.yaml'), JSON.stringify(settings));
     return cluster;
   }
@@ -56,10 +66,10 @@ export class Cluster {
   }
 
   async startCoordinator(env: Record<string, string> = {}): Promise<Process> {
-    this.coordinator = new Process(
-      ['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'],
-      env,
-    );
+    this.coordinator = new Process(['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'], {
+      ...this.env,
+      ...env,
+    });
     await this.reachable(this.coordinator);
     return this.coordinator;
   }
@@ -79,12 +89,15 @@ export class Cluster {
     });
   }
 
-  startAgent(name: string, options: { slots?: number; env?: Record<string, string> } = {}): Process {
+  startAgent(
+    name: string,
+    options: { pool?: string; slots?: number; env?: Record<string, string> } = {},
+  ): Process {
     const args = [
       'agent',
       'start',
       '--pool',
-      'local',
+      options.pool ?? 'local',
       '--home',
       this.home,
       '--name',
@@ -92,7 +105,7 @@ export class Cluster {
       '--slots',
       String(options.slots ?? 2),
     ];
-    const agent = new Process(args, options.env);
+    const agent = new Process(args, { ...this.env, ...options.env });
     this.agents.set(name, agent);
     return agent;
   }
@@ -224,9 +237,13 @@ export class Cluster {
     return tasks;
   }
 
-  /** What the checker finds, from the store and this client's history alone. */
-  async violations(options?: CheckOptions): Promise<Violation[]> {
-    return check(await openStore(`file:${join(this.home, 'store')}`), historyOf(this.history), options);
+  /** What the checker finds, from the stores and this client's history alone. */
+  async violations(
+    options?: CheckOptions,
+    storeUrls: readonly string[] = [`file:${join(this.home, 'store')}`],
+  ): Promise<Violation[]> {
+    const stores = await Promise.all(storeUrls.map((url) => openStore(url)));
+    return check(mergedStore(stores), historyOf(this.history), options);
   }
 }
 

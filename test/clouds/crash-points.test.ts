@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ThreeClouds } from '../helpers/three-clouds.ts';
+import { waitFor } from '../helpers/wait.ts';
+
+/** The points of R2 and R4 once more, where messages and objects are in emulated clouds. */
+const TASKS = 24;
+const CLOUDS = ['aws', 'azure'];
+
+const spec = (pools: string[]) => ({
+  command: ['sh', '-c', 'echo "$CLOBI_TASK_INDEX" > out.txt'],
+  outputs: [{ glob: 'out.txt', required: true }],
+  tasks: { kind: 'count' as const, count: TASKS },
+  placement: { require: { pools } },
+});
+
+async function judge(clouds: ThreeClouds, job: string): Promise<void> {
+  assert.equal((await clouds.cluster.over(job, 120_000)).counts.succeeded, TASKS);
+  await clouds.cluster.observe(job);
+  assert.deepEqual(await clouds.cluster.violations({ copiesAllowed: true }, clouds.storeUrls()), []);
+}
+
+describe('kill -9 of the coordinator while it sends to both clouds, at', () => {
+  for (const point of ['dispatch.before-send', 'dispatch.after-send', 'dispatch.after-mark'])
+    test(point, { timeout: 180_000 }, async () => {
+      await using clouds = await ThreeClouds.create();
+      const { cluster } = clouds;
+      await cluster.startCoordinator();
+      for (const pool of CLOUDS) cluster.startAgent(`at-${pool}`, { pool });
+      await waitFor('both agents are known', async () => {
+        const { agents } = await cluster.get<{ agents: unknown[] }>('/v1/agents');
+        return agents.length === CLOUDS.length;
+      });
+      await cluster.coordinator?.kill();
+      const doomed = await cluster.startCoordinator({ CLOBI_FAULT: point });
+      const submitted = cluster.submit(spec(CLOUDS));
+      assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
+      await cluster.startCoordinator();
+      await judge(clouds, await submitted);
+    });
+});
+
+describe('kill -9 of an agent', () => {
+  for (const pool of CLOUDS)
+    for (const point of [
+      'task.after-run',
+      'report.before-segment',
+      'report.after-segment',
+      'report.after-event',
+    ])
+      test(`of ${pool} at ${point}`, { timeout: 180_000 }, async () => {
+        await using clouds = await ThreeClouds.create();
+        const { cluster } = clouds;
+        await cluster.startCoordinator();
+        const doomed = cluster.startAgent('doomed', { pool, env: { CLOBI_FAULT: point } });
+        const job = await cluster.submit(spec([pool]));
+        assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
+        cluster.startAgent('successor', { pool });
+        await judge(clouds, job);
+      });
+});
