@@ -188,6 +188,7 @@ export class Agent {
     const { view } = this.#control;
     for (const unit of this.#held) {
       const revoked = view.revoked(unit.id);
+      if (view.isRecalled(unit.id)) this.#work.recall(unit);
       if (revoked !== undefined) this.#work.revoke(unit, revoked === 'all' ? undefined : revoked);
     }
     this.#work.updateFollows();

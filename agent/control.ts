@@ -33,15 +33,22 @@ export class ControlView {
   readonly #revokes = new Map<string, Revoked>();
   readonly #follows: ReadonlySet<string>;
   readonly #drains: ReadonlySet<string>;
+  readonly #recalls: ReadonlySet<string>;
 
   constructor(control: Control) {
     for (const { unit, tasks } of control.revokes) this.#revoke(unit, tasks);
     this.#follows = new Set(control.follows);
     this.#drains = new Set(control.drains);
+    this.#recalls = new Set(control.recalls);
   }
 
   revoked(unit: string): Revoked | undefined {
     return this.#revokes.get(unit);
+  }
+
+  /** The unit is asked back: what has not begun of it goes, what runs stays. */
+  isRecalled(unit: string): boolean {
+    return this.#recalls.has(unit);
   }
 
   isFollowed(job: string): boolean {

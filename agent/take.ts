@@ -152,6 +152,7 @@ export class Take {
       receiveCount: unit.delivery.receiveCount,
       recent: held.hasMet(unit.id),
       revoked: control.view.revoked(unit.id) === 'all',
+      recalled: control.view.isRecalled(unit.id),
       draining: this.#stopping,
     });
   }
@@ -189,6 +190,7 @@ export class Take {
     this.#lastNeed = unit.plan?.need ?? this.#lastNeed;
     const revoked = control.view.revoked(unit.id);
     if (revoked !== undefined) unit.drop('revoked', revoked === 'all' ? undefined : revoked);
+    if (control.view.isRecalled(unit.id)) unit.drop('recalled');
     if (unit.plan === undefined || this.#stopping) unit.drop('draining');
     else if (!slots.couldEverHold(unit.plan.need)) unit.drop('unfit');
   }

@@ -56,6 +56,8 @@ export interface Circumstances {
   recent: boolean;
   /** The control document revokes the unit as a whole. */
   revoked: boolean;
+  /** The control document asks for it back. */
+  recalled: boolean;
   draining: boolean;
 }
 
@@ -65,5 +67,6 @@ export function refusalOf(unit: UnitBody, found: Circumstances): ReturnReason | 
   if (found.receiveCount > 1 && !isPlanted('run-redelivered')) return 'redelivered';
   if (found.recent) return 'recent';
   if (found.revoked) return 'revoked';
+  if (found.recalled) return 'recalled';
   return found.draining ? 'draining' : undefined;
 }

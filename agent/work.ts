@@ -91,6 +91,11 @@ export class Work {
     }
   }
 
+  /** Gives up what waits of a unit; what runs of it goes on. */
+  recall(unit: UnitInHand): void {
+    this.#drop(unit, 'recalled');
+  }
+
   /** Gives up everything that waits; what runs goes on. */
   dropWaiting(why: ReturnReason): void {
     for (const unit of [...this.#units]) this.#drop(unit, why);

@@ -79,6 +79,7 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
         : `in ${formatSpan(job.expectedEndAt - now)}`,
     ],
     ['Cancelled', job.cancelReason ?? undefined],
+    ['Moved to', job.movedTo ?? undefined],
     ['Retry of', job.retryOf ?? undefined],
     ['Retried by', job.retriedBy.length === 0 ? undefined : job.retriedBy.join(', ')],
   ],
@@ -222,11 +223,24 @@ export const poolList: ListView<PoolView> = {
   columns: [
     { title: 'POOL', text: (pool) => pool.pool },
     { title: 'PROVIDER', text: (pool) => pool.provider },
+    {
+      title: 'MODE',
+      text: (pool) => pool.mode,
+      colour: (pool, colours) => (pool.mode === 'open' ? colours.green : colours.yellow),
+    },
     { title: 'AGENTS', text: (pool) => String(pool.agents), align: 'right' },
     { title: 'SLOTS', text: (pool) => String(pool.slots), align: 'right' },
     { title: 'TASKS OUT', text: (pool) => formatCount(pool.outstandingTasks), align: 'right' },
     { title: 'UNITS OUT', text: (pool) => formatCount(pool.outstandingUnits), align: 'right' },
     { title: 'QUEUED', text: (pool) => dash(pool.queueDepth), align: 'right' },
+    { title: 'COMING BACK', text: (pool) => formatCount(pool.comingBack), wide: true, align: 'right' },
+    {
+      title: 'SINCE',
+      text: (pool) => (pool.modeSince === null ? '-' : formatTime(pool.modeSince)),
+      wide: true,
+    },
+    { title: 'REGION', text: (pool) => dash(pool.region), wide: true },
+    { title: 'USD/CPU HOUR', text: (pool) => String(pool.pricePerCpuHour), wide: true, align: 'right' },
     { title: 'LABELS', text: (pool) => formatLabels(pool.labels), wide: true },
   ],
 };

@@ -1,5 +1,6 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobCandidate, PoolLoad } from '../state/store.ts';
+import { choosePlace, finishOf } from './choose.ts';
 import { eligibility, type PlacePool, preference } from './place.ts';
 
 /** A pool that may get work now. */
@@ -60,7 +61,7 @@ interface PlanningPool {
 
 /**
  * Which ready tasks go where, and in units of what size (DESIGN §7). Order: priority, then the owner with the
- * fewest tasks outstanding, then submission. Among eligible pools with room: preference, then the earliest expected finish.
+ * fewest tasks outstanding, then submission. Among eligible pools with room: see choose.ts.
  */
 export function planDispatch(input: PlanInput): Order[] {
   const pools = input.pools.map((plan) => ({
@@ -126,9 +127,9 @@ function mostWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: numb
     : Number.POSITIVE_INFINITY;
 }
 
-const eligiblePools = ({ spec }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
+const eligiblePools = ({ spec, movedTo }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
   pools
-    .filter(({ plan }) => eligibility(spec, plan.place).eligible)
+    .filter(({ plan }) => eligibility(spec, plan.place, movedTo).eligible)
     .map((pool) => ({ pool, liked: preference(spec, pool.plan.place) }));
 
 function fairest(waiting: Iterable<Waiting>, owners: ReadonlyMap<string, number>): Waiting | undefined {
@@ -145,20 +146,17 @@ function fairest(waiting: Iterable<Waiting>, owners: ReadonlyMap<string, number>
   return best;
 }
 
-/** The pool with room that would be done first; pools that the job prefers more are asked before the others. */
-function choosePool(input: PlanInput, { pools }: Waiting): PlanningPool | undefined {
-  const finish = ({ pool }: EligiblePool): number => pool.workMs / Math.max(1, pool.plan.load.slots);
-  let best: EligiblePool | undefined;
-  for (const next of pools) {
-    if (roomOf(input, next.pool) <= 0) continue;
-    if (
-      best === undefined ||
-      next.liked > best.liked ||
-      (next.liked === best.liked && finish(next) < finish(best))
-    )
-      best = next;
-  }
-  return best?.pool;
+function choosePool(input: PlanInput, { pools, candidate }: Waiting): PlanningPool | undefined {
+  const taskMs = candidate.meanMs ?? input.unknownMs;
+  const choices = pools
+    .filter(({ pool }) => roomOf(input, pool) > 0)
+    .map(({ pool, liked }) => ({
+      pool,
+      liked,
+      finishMs: finishOf(pool.workMs, pool.plan.load.slots, taskMs),
+      pricePerCpuHour: pool.plan.place.pricePerCpuHour,
+    }));
+  return choosePlace(choices, input.unitTargetMs)?.pool;
 }
 
 /** Whether a pool with this load may be given anything now. */

@@ -17,6 +17,7 @@ export interface PlacePool {
   /** Empty: whatever its agents say. */
   archs: readonly string[];
   labels: Readonly<Record<string, string>>;
+  pricePerCpuHour: number;
   shapes: readonly AgentShape[];
 }
 
@@ -30,9 +31,16 @@ export interface Eligibility {
  * May a task of this job run in this pool (DESIGN §7)? A pool without live agents is judged by what is configured
  * alone; with agents, one single agent must meet everything.
  */
-export function eligibility(spec: JobSpec, pool: PlacePool): Eligibility {
+export function eligibility(given: JobSpec, pool: PlacePool, movedTo: string | null = null): Eligibility {
+  const spec = movedTo === null ? given : moved(given, movedTo);
   const ruledOutBy = [...configuredProblems(spec.placement.require, pool), ...agentProblems(spec, pool)];
   return { eligible: ruledOutBy.length === 0, ruledOutBy };
+}
+
+/** A person's word goes over where the job asked to be, but not over what its tasks need to run. */
+function moved(spec: JobSpec, pool: string): JobSpec {
+  const { providers: _providers, regions: _regions, ...needs } = spec.placement.require;
+  return { ...spec, placement: { ...spec.placement, require: { ...needs, pools: [pool] } } };
 }
 
 /** How many of the job's preferences the pool meets: the higher, the earlier it is tried. */

@@ -36,7 +36,7 @@ export function isFreeReturn(
 export const remembersReturn = (): boolean => !isPlanted('returned-forgotten');
 
 /** After these the sender holds no copy of the unit any more; after the others it may hold another copy that it runs. */
-const WHOLLY_BACK: ReadonlySet<string> = new Set(['draining', 'expired', 'unfit', 'internal']);
+const WHOLLY_BACK: ReadonlySet<string> = new Set(['draining', 'recalled', 'expired', 'unfit', 'internal']);
 export const endsOwnClaim = (
   returned: { why: string; receiveCount: number; notBegun: readonly number[] },
   tasks: number,

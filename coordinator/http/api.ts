@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jobSpecSchema, taskParamsSchema } from '../../shared/job-spec.ts';
+import { POOL_MODES } from '../core/pool-mode.ts';
 import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
 
 /**
@@ -26,6 +27,8 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  *   PUT    /v1/inputs/:sha256            bytes → {sha256, sizeBytes}   (422 when the hash differs)
  *   GET    /v1/agents · POST /v1/agents/:agent/drain        → {agents: agentView[]}
  *   GET    /v1/pools                     → {pools: poolView[]}
+ *   POST   /v1/pools/:pool/pause|resume|drain|evacuate      → poolOrderReply
+ *   POST   /v1/jobs/:job/move            moveBody → moveReply
  *   GET    /v1/status                    → statusView;   GET /healthz (no token) · GET /metrics · GET /openapi.json
  *
  * Every call but /healthz and /openapi.json carries `authorization: Bearer <token>`. An error is
@@ -44,6 +47,14 @@ export const cancelBody = z.object({
   tasks: z.array(z.number().int()).optional(),
   reason: z.string().max(500).optional(),
 });
+export const moveBody = z.object({
+  to: z.string().nullable().describe('a pool; null: wherever its placement allows'),
+  pending: z.boolean().default(false).describe('leave alone what waits in the queue of another pool'),
+});
+/** Tasks not known to have begun, and the units they are in, that were asked back. */
+const askedBack = z.object({ units: z.number().int(), tasks: z.number().int() });
+export const moveReply = askedBack.extend({ job: z.string(), to: z.string().nullable() });
+export const poolOrderReply = askedBack.extend({ pool: z.string(), mode: z.string() });
 export const retryBody = z.object({
   /** Which tasks; `failed` takes failed, lost and cancelled-by-failFast ones. */
   select: z.union([z.literal('failed'), z.array(z.number().int()).min(1)]),
@@ -73,6 +84,7 @@ export const jobView = z.object({
   retryOf: z.string().nullable(),
   retriedBy: z.array(z.string()),
   held: z.boolean(),
+  movedTo: z.string().nullable().describe('the pool that a person moved it to; no other takes it'),
 });
 
 const attemptView = z.object({
@@ -127,8 +139,24 @@ export const explanation = z.object({
   summary: z.string(),
   /** The reasoning, most important first. */
   reasons: z.array(z.object({ code: z.string(), text: z.string() })),
-  /** Per pool: may it run there, and if not, which requirements rule it out. */
-  pools: z.array(z.object({ pool: z.string(), eligible: z.boolean(), ruledOutBy: z.array(z.string()) })),
+  /** Per pool, the likeliest first: may it run there, and if not, which requirements rule it out. */
+  pools: z.array(
+    z.object({
+      pool: z.string(),
+      eligible: z.boolean(),
+      ruledOutBy: z.array(z.string()),
+      takesWork: z
+        .boolean()
+        .describe('false while a person ordered otherwise, or work is called back from it'),
+      rank: z.number().int().nullable().describe('1: the next task goes there; null: none goes there'),
+      expectedFinishMs: z
+        .number()
+        .nullable()
+        .describe('when one more task would be done; null: no live agent'),
+      pricePerCpuHour: z.number(),
+      why: z.string(),
+    }),
+  ),
   queuePosition: z.number().int().nullable(),
   nextTryAt: time.nullable(),
 });
@@ -173,6 +201,11 @@ export const poolView = z.object({
   outstandingTasks: z.number().int(),
   outstandingUnits: z.number().int(),
   queueDepth: z.number().int().nullable(),
+  region: z.string().nullable(),
+  pricePerCpuHour: z.number().describe('USD'),
+  mode: z.enum(POOL_MODES).describe('what a person ordered'),
+  modeSince: time.nullable(),
+  comingBack: z.number().int().describe('units asked back and not back yet'),
 });
 
 export const statusView = z.object({
@@ -196,5 +229,8 @@ export type JobEvent = z.infer<typeof jobEvent>;
 export type Explanation = z.infer<typeof explanation>;
 export type OutputView = z.infer<typeof outputView>;
 export type AgentView = z.infer<typeof agentView>;
+export type MoveBody = z.input<typeof moveBody>;
+export type MoveReply = z.infer<typeof moveReply>;
+export type PoolOrderReply = z.infer<typeof poolOrderReply>;
 export type PoolView = z.infer<typeof poolView>;
 export type StatusView = z.infer<typeof statusView>;

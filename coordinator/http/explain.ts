@@ -1,22 +1,16 @@
 import type { JobId } from '../../shared/ids.ts';
 import { isTerminal, type TaskState } from '../../shared/task-state.ts';
-import { eligibility } from '../core/place.ts';
-import { placePool } from '../services/plan.ts';
 import type { Explanation, JobView, TaskView } from './api.ts';
+import { explainPools, plural, type Reason, waitingReasons } from './explain-pools.ts';
 import { isOver, taskOf, viewOf } from './find-job.ts';
 import type { ApiContext } from './server.ts';
-
-interface Reason {
-  code: string;
-  text: string;
-}
 
 /** Why a job is where it is, in the words that a person needs to do something about it. */
 export function explainJob(api: ApiContext, job: JobId): Explanation {
   const view = viewOf(api.state, job);
   const waiting = view.counts.ready > 0 && !view.held;
   const over = isOver(view);
-  const pools = over ? [] : poolsOf(api, job);
+  const pools = over ? [] : explainPools(api, job);
   const reasons = [
     ...(over ? [] : heldReasons(view)),
     ...dependencyReasons(api, job, view.counts.blocked),
@@ -36,7 +30,7 @@ export function explainJob(api: ApiContext, job: JobId): Explanation {
 export function explainTask(api: ApiContext, job: JobId, index: number): Explanation {
   const task = taskOf(api.state, job, index);
   const view = viewOf(api.state, job);
-  const pools = isTerminal(task.state) ? [] : poolsOf(api, job);
+  const pools = isTerminal(task.state) ? [] : explainPools(api, job);
   const reasons = taskReasons(api, { task, view, pools });
   return {
     summary: reasons[0]?.text ?? `The task is ${task.state}.`,
@@ -128,7 +122,6 @@ function dispatchedReasons(api: ApiContext, task: TaskView): Reason[] {
 }
 
 const withoutStop = (text: string): string => text.trimEnd().replace(/\.$/, '');
-const plural = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
 function lossReasons(task: TaskView): Reason[] {
   return (task.attempts ?? [])
@@ -141,6 +134,13 @@ function lossReasons(task: TaskView): Reason[] {
 
 function agentReasons(api: ApiContext, task: TaskView): Reason[] {
   if (task.pool === null || api.state.load(task.pool, 0).liveAgents > 0) return [];
+  const { mode } = api.state.poolMode(task.pool);
+  if (mode !== 'open' && mode !== 'evacuated') {
+    const evacuate = `\`clobi pool evacuate ${task.pool}\``;
+    return [
+      { code: mode, text: `Pool ${task.pool} is ${mode} and has no live agent: ${evacuate} brings it back.` },
+    ];
+  }
   return [
     {
       code: 'no-agents',
@@ -168,40 +168,6 @@ function dependencyReasons(api: ApiContext, job: JobId, blocked: number): Reason
       },
     ];
   });
-}
-
-function waitingReasons(api: ApiContext, view: JobView, pools: Explanation['pools']): Reason[] {
-  const eligible = pools.filter((pool) => pool.eligible);
-  if (eligible.length === 0) {
-    return [
-      {
-        code: 'no-eligible-pool',
-        text: `No pool meets the requirements: ${pools.map(({ pool, ruledOutBy }) => `${pool} ${ruledOutBy.join(', ')}`).join('; ')}.`,
-      },
-    ];
-  }
-  const maxParallel = api.state.spec(view.id as JobId)?.maxParallel ?? null;
-  const outstanding = view.counts.dispatched + view.counts.running;
-  if (maxParallel !== null && outstanding >= maxParallel) {
-    return [
-      {
-        code: 'max-parallel',
-        text: `The job already has ${plural(outstanding, 'task')} out, and maxParallel is ${maxParallel}.`,
-      },
-    ];
-  }
-  if (eligible.every(({ pool }) => api.state.load(pool, 0).liveAgents === 0)) {
-    const [first] = eligible;
-    return [
-      {
-        code: 'no-agents',
-        text: `No agent is live in ${eligible.map(({ pool }) => pool).join(', ')}. Start one: \`clobi agent start --pool ${first?.pool ?? ''}\`.`,
-      },
-    ];
-  }
-  return [
-    { code: 'queued', text: 'It waits for its turn: the pools have as much work as they can soon run.' },
-  ];
 }
 
 function countReasons(api: ApiContext, view: JobView): Reason[] {
@@ -285,10 +251,4 @@ function upstreamReasons(api: ApiContext, view: JobView): Reason[] {
     code: 'dependency',
     text: `It depends on job ${id} (${name}), which is ${state}.`,
   }));
-}
-
-function poolsOf(api: ApiContext, job: JobId): Explanation['pools'] {
-  const spec = api.state.spec(job);
-  if (spec === undefined) return [];
-  return api.pools.map((pool) => ({ pool: pool.name, ...eligibility(spec, placePool(api, pool)) }));
 }

@@ -60,7 +60,8 @@ export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
 
 async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
   const load = state.load(pool.name, 0);
-  const { provider, labels } = pool.config;
+  const { provider, labels, region, pricePerCpuHour } = pool.config;
+  const { mode, since } = state.poolMode(pool.name);
   return {
     pool: pool.name,
     provider,
@@ -71,5 +72,10 @@ async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
     outstandingUnits: load.outstandingUnits,
     // A queue that cannot be asked is no reason not to show the pool.
     queueDepth: await pool.units.depth().catch(() => null),
+    region,
+    pricePerCpuHour,
+    mode,
+    modeSince: since,
+    comingBack: state.recalls(pool.name).length,
   };
 }

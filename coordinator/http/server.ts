@@ -13,6 +13,7 @@ import { addInputRoutes } from './inputs.ts';
 import { addJobRoutes } from './jobs.ts';
 import { addLogRoutes } from './logs.ts';
 import { addMetricRoutes } from './metrics.ts';
+import { addOrderRoutes } from './orders.ts';
 import { addOutputRoutes } from './outputs.ts';
 import { addTaskRoutes } from './tasks.ts';
 
@@ -78,6 +79,7 @@ function addRoutes(app: FastifyInstance, api: ApiContext): void {
   addOutputRoutes(app, api);
   addInputRoutes(app, api);
   addFleetRoutes(app, api);
+  addOrderRoutes(app, api);
   addMetricRoutes(app, api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }

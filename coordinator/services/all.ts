@@ -1,5 +1,5 @@
 import { ClobiError } from '../../shared/errors.ts';
-import { signerOf } from '../../shared/wire/signature.ts';
+import { publicKeyOf, signerOf, verifierOf } from '../../shared/wire/signature.ts';
 import { UnitBuilder } from './build-unit.ts';
 import { Collector } from './collector.ts';
 import type { Context, Pool } from './context.ts';
@@ -10,6 +10,7 @@ import { Exporter } from './exporter.ts';
 import type { Follows } from './follows.ts';
 import { Janitor } from './janitor.ts';
 import { Prober } from './health.ts';
+import { Recaller } from './recaller.ts';
 import { Rescuer } from './rescuer.ts';
 import { References } from './references.ts';
 import { Sender } from './sender.ts';
@@ -29,12 +30,14 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
   const stagers = new Map(
     allStores(context).map((at) => [at.url, new Stager(context, at, references)] as const),
   );
+  const verify = verifierOf(publicKeyOf(parts.privateKey));
   const perPool = context.pools.flatMap((pool) => {
     const collector = new Collector(context, pool);
     return [
       new Sender(context, pool, { builder, stager: stagerOf(stagers, context, pool) }),
       collector,
       new Rescuer(context, pool, collector.listening),
+      new Recaller(context, pool, { listening: collector.listening, verify }),
       new Controller(context, pool, parts.follows),
       new Prober(context, pool),
     ];

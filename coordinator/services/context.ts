@@ -23,6 +23,8 @@ export interface Pool {
   storeGuard: Guard;
   /** Opens what is not open yet. */
   open: () => Promise<void>;
+  /** `active`: work is called back from its queue just now, and nothing new goes there. */
+  recall: { active: boolean };
 }
 
 /** What every service works with; made once by the composition root. */

@@ -55,7 +55,8 @@ export class Controller {
     return {
       v: CONTROL_VERSION,
       revokes: state.revokes(this.#pool.name, clock.now()),
-      drains: state.drains(this.#pool.name),
+      drains: state.poolMode(this.#pool.name).mode === 'draining' ? ['*'] : state.drains(this.#pool.name),
+      recalls: state.recalls(this.#pool.name),
       follows: this.#follows.jobs(),
     };
   }

@@ -9,7 +9,7 @@ import type { Context, Pool } from './context.ts';
 import { isDark, isOnTrial } from './health.ts';
 
 /** What a task counts for until one of its job has run, in ms. */
-const UNKNOWN_MS = 1_000;
+export const UNKNOWN_MS = 1_000;
 /** Signature, ids and times of a message. */
 const ENVELOPE_BYTES = 1_024;
 /** `{"attempt":"<epoch>.<n>","index":<index>},` with large numbers. */
@@ -19,7 +19,9 @@ const REFERENCED_TASK_BYTES = 280;
 
 /** False when no pool may be given anything: then no job need be looked at. */
 export const anyRoom = ({ config, pools, state }: Context): boolean =>
-  pools.some((pool) => !isDark(pool) && hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)));
+  pools.some(
+    (pool) => takesWork(state, pool) && hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)),
+  );
 
 /** Asks the planner where the ready tasks of these jobs go now. */
 export function planFor(context: Context, candidates: readonly JobCandidate[]): Order[] {
@@ -44,17 +46,22 @@ export function planFor(context: Context, candidates: readonly JobCandidate[]): 
 
 /** R9: not a dark pool; one on trial gets no more before what it has got is sent. */
 const mayGetWork = ({ state }: Context, pool: Pool): boolean =>
-  !isDark(pool) && !(isOnTrial(pool) && state.unsentUnits(pool.name, 1).length > 0);
+  takesWork(state, pool) && !(isOnTrial(pool) && state.unsentUnits(pool.name, 1).length > 0);
+
+/** It is not dark, nobody has ordered otherwise, and nothing is being called back from it. */
+export const takesWork = (state: Context['state'], pool: Pool): boolean =>
+  !isDark(pool) && !pool.recall.active && state.poolMode(pool.name).mode === 'open';
 
 /** A pool as placement sees it: what is configured, and what its live agents have. */
 export function placePool({ state }: Pick<Context, 'state'>, pool: Pool): PlacePool {
-  const { provider, region, archs, labels } = pool.config;
+  const { provider, region, archs, labels, pricePerCpuHour } = pool.config;
   return {
     name: pool.name,
     provider,
     region,
     archs,
     labels,
+    pricePerCpuHour,
     shapes: state.load(pool.name, UNKNOWN_MS).shapes,
   };
 }

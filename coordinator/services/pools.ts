@@ -77,6 +77,7 @@ function makePool(config: PoolConfig, primaryUrl: string, primary: Primary, log:
     store: ownStore === undefined ? primary.store : guardStore(lateStore(ownStore), guard),
     guard,
     storeGuard: ownStore === undefined ? primary.guard : guard,
+    recall: { active: false },
     open: () =>
       guard.call('open', async () => {
         await Promise.all([...late, ...(ownStore === undefined ? [] : [ownStore])].map((one) => one.open()));

@@ -18,6 +18,7 @@ import type { NewJob } from '../state/store.ts';
 import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
+import { readModes, readMove } from './orders.ts';
 import { listAll, parseJson, readSegment, readText } from './read-segments.ts';
 import { isFetchedKey, restoreFetched } from './references.ts';
 import { wasReleased } from './release.ts';
@@ -133,6 +134,7 @@ async function fill(work: Work): Promise<Rebuilt> {
     for (const cancel of await readCancels(work, job.id))
       state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
   }
+  for (const [pool, mode] of await readModes(store)) state.setPoolMode(pool, mode, clock.now());
   const { open, lost } = state.finishRebuild(clock.now());
   const tasks = jobs.reduce((sum, job) => sum + job.tasks, 0);
   const rebuilt = { jobs: jobs.length, tasks, open, lost, leftOut };
@@ -150,10 +152,20 @@ async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored
   const restored: Restored['jobs'] = [];
   const leftOut: JobId[] = [];
   const fetched: string[] = [];
+  // In the order of keys it comes before the spec.
+  const moved = new Set<JobId>();
   for await (const key of listAll(store, 'jobs/')) {
     if (isFetchedKey(key)) fetched.push(key);
-    const id = /^jobs\/([^/]+)\/spec\.json$/.exec(key)?.[1] as JobId | undefined;
+    const [, id, name] = (/^jobs\/([^/]+)\/(spec|moved)\.json$/.exec(key) ?? []) as [
+      string?,
+      JobId?,
+      string?,
+    ];
     if (id === undefined) continue;
+    if (name === 'moved') {
+      moved.add(id);
+      continue;
+    }
     const job = await readJob(store, id);
     if (job === undefined) {
       log.error({ jobId: id }, 'the spec or the items in the store are not readable; the job is left out');
@@ -161,6 +173,7 @@ async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored
       continue;
     }
     state.restoreJob(job);
+    if (moved.has(id)) state.moveJob(id, { to: await readMove(store, id), pending: true }, clock.now());
     if (job.spec.hold && (await wasReleased(store, id))) state.releaseJob(id, clock.now());
     restored.push({ id, tasks: job.spec.retryOf?.indices.length ?? job.spec.tasks.count });
   }

@@ -26,6 +26,9 @@ export class Sender {
   /** Units that could not be built; they stay in the outbox, and must not fill every batch of it. */
   readonly #unbuilt = new Set<UnitId>();
 
+  /** Units that a send was begun for and not marked: their messages may be out. */
+  readonly #tried = new Set<UnitId>();
+
   constructor(context: Context, pool: Pool, parts: { builder: UnitBuilder; stager: Stager }) {
     this.#context = context;
     this.#pool = pool;
@@ -38,9 +41,16 @@ export class Sender {
       runOnce: () => this.runOnce(),
     });
     context.signals.on('outbox', () => this.service.wake());
+    // Not by a pass: that one may be waiting for a queue which does not answer.
+    context.signals.on('recalls', () => {
+      this.#withoutRecalled(context.state.unsentUnits(pool.name, Number.MAX_SAFE_INTEGER));
+    });
   }
 
   start(): void {
+    // A former life may have sent them.
+    for (const { unit } of this.#context.state.unsentUnits(this.#pool.name, Number.MAX_SAFE_INTEGER))
+      this.#tried.add(unit);
     this.service.start();
   }
 
@@ -52,19 +62,13 @@ export class Sender {
   async runOnce(): Promise<boolean> {
     const { state } = this.#context;
     const limit = BATCH + this.#unbuilt.size;
-    const unsent = state.unsentUnits(this.#pool.name, limit, this.#stager.waiting());
-    if (unsent.length === 0) return false;
+    const waiting = state.unsentUnits(this.#pool.name, limit, this.#stager.waiting());
+    const unsent = this.#withoutRecalled(waiting);
     const units = unsent.flatMap((row) => this.#build(row));
     const rows = units.map(({ row }) => row);
-    if (rows.length === 0) return unsent.length >= limit;
-    for (const { built } of units)
-      for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
-    faultPoint('dispatch.after-params');
+    if (rows.length === 0) return unsent.length < waiting.length || unsent.length >= limit;
     const early = rows.filter((row) => row.markFirst);
-    // Marked and not sent, they would be lost for ever: nothing is marked while the queue cannot be reached.
-    if (early.length > 0) await this.#pool.units.depth();
-    const refusal = early.length > 0 ? this.#pool.guard.refusal('units.send') : undefined;
-    if (refusal !== undefined) throw refusal;
+    await this.#prepare(units, early);
     this.#mark(early);
     faultPoint('dispatch.before-send');
     const results = await this.#pool.units.send(units.map(({ built }) => built.message));
@@ -75,7 +79,42 @@ export class Sender {
     this.#count(sent);
     this.#logRefused(early.filter((row) => !sent.includes(row)));
     this.#throwFailures(results);
-    return unsent.length >= limit;
+    return waiting.length >= limit;
+  }
+
+  /** Everything up to the point from which on messages may be out. What fails before has not been tried. */
+  async #prepare(
+    units: readonly { row: UnitRow; built: BuiltUnit }[],
+    early: readonly UnitRow[],
+  ): Promise<void> {
+    const fresh = units.map(({ row }) => row.unit).filter((unit) => !this.#tried.has(unit));
+    for (const unit of fresh) this.#tried.add(unit);
+    try {
+      for (const { built } of units)
+        for (const check of built.claimChecks) await this.#putOnce(check.key, check.body);
+      faultPoint('dispatch.after-params');
+      // Marked and not sent, they would be lost for ever: nothing is marked while the queue cannot be reached.
+      if (early.length > 0) await this.#pool.units.depth();
+      const refusal = this.#pool.guard.refusal('units.send');
+      if (refusal !== undefined) throw refusal;
+    } catch (error) {
+      for (const unit of fresh) this.#tried.delete(unit);
+      throw error;
+    }
+  }
+
+  /** What is asked back and was never tried to be sent comes back at once; what may be out is sent, and called back like the rest. */
+  #withoutRecalled(rows: readonly UnitRow[]): readonly UnitRow[] {
+    const recalled = rows.filter(({ unit, recall }) => recall && !this.#tried.has(unit));
+    if (recalled.length === 0) return rows;
+    const { state, clock, metrics, signals } = this.#context;
+    const applied = state.takeBackUnsent(
+      recalled.map(({ unit }) => unit),
+      clock.now(),
+    );
+    metrics.count(applied);
+    signals.announce(applied);
+    return rows.filter((row) => !recalled.includes(row));
   }
 
   /**
@@ -97,11 +136,12 @@ export class Sender {
   }
 
   #mark(rows: readonly UnitRow[]): void {
-    if (rows.length > 0)
-      this.#context.state.markSent(
-        rows.map(({ unit }) => unit),
-        this.#context.clock.now(),
-      );
+    if (rows.length === 0) return;
+    this.#context.state.markSent(
+      rows.map(({ unit }) => unit),
+      this.#context.clock.now(),
+    );
+    for (const { unit } of rows) this.#tried.delete(unit);
   }
 
   async #putOnce(key: string, body: string): Promise<void> {

@@ -4,9 +4,17 @@ import type { Applied } from '../state/store.ts';
  * Who must look again, told at once: no service polls for another's work.
  * `dispatchable` tasks or capacity appeared · `outbox` units wait to be sent · `verdicts` terminal states wait for export ·
  * `exported` states may be shown · `revokes` control documents changed · `claims` who holds what may have changed ·
- * `changed` something a follower may want to see.
+ * `recalls` work is asked back from pools · `changed` something a follower may want to see.
  */
-export type Signal = 'dispatchable' | 'outbox' | 'verdicts' | 'exported' | 'revokes' | 'claims' | 'changed';
+export type Signal =
+  | 'dispatchable'
+  | 'outbox'
+  | 'verdicts'
+  | 'exported'
+  | 'revokes'
+  | 'claims'
+  | 'recalls'
+  | 'changed';
 
 export class Signals {
   readonly #listeners = new Map<Signal, Set<() => void>>();

@@ -55,6 +55,7 @@ function findCandidates(s: Session, limit: number): JobCandidate[] {
       outstanding: job.counts.dispatched + job.counts.running,
       meanMs: job.samples === 0 ? null : job.runMs / job.samples,
       samples: job.samples,
+      movedTo: job.movedTo,
     };
   });
 }
@@ -203,6 +204,7 @@ function createUnit(
     createdAt: order.now,
     notAfter: order.notAfter,
     markFirst: order.markFirst,
+    recall: false,
   };
 }
 
@@ -218,7 +220,7 @@ function describeTasks(tasks: readonly TaskRow[]): string {
 function unsentUnits(s: Session, pool: string, limit: number, except: ReadonlySet<UnitId> = NONE): UnitRow[] {
   const rows = s
     .sql(
-      `SELECT uid, id, job, size, open, created_at, not_after, mark_first FROM units
+      `SELECT uid, id, job, size, open, created_at, not_after, mark_first, recall FROM units
        WHERE pool = ? AND sent_at IS NULL AND void = 0 AND open > 0 ORDER BY uid LIMIT ?`,
     )
     .all(pool, limit + except.size) as unknown as UnsentRow[];
@@ -234,6 +236,7 @@ function unsentUnits(s: Session, pool: string, limit: number, except: ReadonlySe
       createdAt: row.created_at,
       notAfter: row.not_after,
       markFirst: row.mark_first === 1,
+      recall: row.recall === 1,
     };
   });
 }
@@ -249,6 +252,7 @@ interface UnsentRow {
   created_at: number;
   not_after: number;
   mark_first: number;
+  recall: number;
 }
 
 function isStillIn(s: Session, job: JobRow, index: number, uid: number): boolean {

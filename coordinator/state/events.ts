@@ -12,6 +12,8 @@ export type EventType =
   | 'failed'
   | 'lost'
   | 'returned'
+  | 'moved'
+  | 'recalled'
   | 'superseded'
   | 'cancelled'
   | 'finished';

@@ -27,6 +27,7 @@ export interface JobRow {
   lastEndAt: number | null;
   endedAt: number | null;
   cancelReason: string | null;
+  movedTo: string | null;
   size: number;
   restState: TaskState;
   restFrom: number;
@@ -51,7 +52,7 @@ export function stateOf(number: number): TaskState {
 type Columns = Record<string, string | number | null>;
 
 const COLUMNS = `seq, id, name, owner, priority, labels, retry_of, submitted_at, acknowledged_at, held, queue_deadline, started_at,
-  last_end_at, ended_at, cancel_reason, size, rest_state, rest_from, rest_count, rest_verdict, rest_end_at,
+  last_end_at, ended_at, cancel_reason, moved_to, size, rest_state, rest_from, rest_count, rest_verdict, rest_end_at,
   ${TASK_STATES.join(', ')}, ${TERMINAL_STATES.map((state) => `pending_${state}`).join(', ')}, run_ms, samples, events`;
 
 export function jobById(s: Session, id: string): JobRow | undefined {
@@ -108,6 +109,7 @@ export function writeJobs(s: Session): void {
       job.lastEndAt,
       job.endedAt,
       job.cancelReason,
+      job.movedTo,
       job.size,
       stateNumber(job.restState),
       job.restFrom,
@@ -126,7 +128,7 @@ export function writeJobs(s: Session): void {
 }
 
 const UPDATE = `UPDATE jobs SET acknowledged_at = ?, held = ?, queue_deadline = ?, started_at = ?, last_end_at = ?, ended_at = ?,
-  cancel_reason = ?, size = ?, rest_state = ?, rest_from = ?, rest_count = ?, rest_verdict = ?, rest_end_at = ?,
+  cancel_reason = ?, moved_to = ?, size = ?, rest_state = ?, rest_from = ?, rest_count = ?, rest_verdict = ?, rest_end_at = ?,
   ${TASK_STATES.map((state) => `${state} = ?`).join(', ')}, ${TERMINAL_STATES.map((state) => `pending_${state} = ?`).join(', ')},
   run_ms = ?, samples = ?, events = ? WHERE seq = ?`;
 
@@ -159,6 +161,7 @@ function fromColumns(row: Columns): JobRow {
     lastEndAt: maybe('last_end_at'),
     endedAt: maybe('ended_at'),
     cancelReason: row['cancel_reason'] as string | null,
+    movedTo: row['moved_to'] as string | null,
     size: number('size'),
     restState: stateOf(number('rest_state')),
     restFrom: number('rest_from'),

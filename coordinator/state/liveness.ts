@@ -102,7 +102,7 @@ function oldestUnclaimed(s: Session, pool: string): { unit: UnitId; sentAt: numb
 }
 
 /** Looks at the unit again first: while segments were read, it may have been claimed or finished. */
-function voidUnit(w: Work, id: UnitId, why: VoidReason): void {
+export function voidUnit(w: Work, id: UnitId, why: VoidReason): void {
   const { s } = w;
   const unit = unitById(s, id);
   if (unit === undefined || unit.void || unit.open === 0) return;

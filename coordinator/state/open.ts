@@ -5,6 +5,7 @@ import { dispatchState } from './dispatch.ts';
 import { jobState } from './jobs.ts';
 import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
+import { orderState } from './pool-orders.ts';
 import { rebuildState } from './rebuild.ts';
 import { Session } from './session.ts';
 import { stagingState } from './staging.ts';
@@ -32,6 +33,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     ...dispatchState(s),
     ...judgeState(s),
     ...livenessState(s),
+    ...orderState(s),
     ...verdictState(s),
     ...stagingState(s),
     ...rebuildState(s),

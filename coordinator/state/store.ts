@@ -3,6 +3,7 @@ import type { JobSpec, TaskParams } from '../../shared/job-spec.ts';
 import type { EventBatch, Outcome } from '../../shared/wire/event.ts';
 import type { Verdict } from '../../shared/wire/verdict.ts';
 import type { AgentShape } from '../core/place.ts';
+import type { PoolMode } from '../core/pool-mode.ts';
 
 /**
  * The coordinator's state: everything the services ask of it, each call one transaction (calls inside
@@ -16,6 +17,7 @@ export interface Store
     DispatchState,
     JudgeState,
     LivenessState,
+    OrderState,
     VerdictState,
     StagingState {
   transaction<T>(work: () => T): T;
@@ -65,6 +67,8 @@ export interface JobCandidate {
   meanMs: number | null;
   /** Outcomes that mean is made of. */
   samples: number;
+  /** The pool that a person moved the job to. */
+  movedTo: string | null;
 }
 
 export interface PoolLoad {
@@ -89,6 +93,8 @@ export interface UnitRow {
   notAfter: number;
   /** True for `retry.lost: 0`: marked sent before the send (R2). */
   markFirst: boolean;
+  /** What has not begun of it is asked back. */
+  recall: boolean;
 }
 
 export interface DispatchState {
@@ -165,6 +171,37 @@ export interface LivenessState {
   /** Lives of agents that are asked to drain, as the control document names them. */
   drains(pool: string): string[];
   requestDrain(agent: AgentId): boolean;
+}
+
+/** How much was asked back: tasks that are not known to have begun, and the units that they are in. */
+export interface AskedBack {
+  units: number;
+  tasks: number;
+}
+
+export interface TakenBack {
+  applied: Applied;
+  /** Freed: nothing of them was begun. */
+  back: UnitId[];
+  /** Units that we have never written. */
+  unknown: UnitId[];
+}
+
+export interface OrderState {
+  /** `since` null: it was never otherwise. */
+  poolMode(pool: string): { mode: PoolMode; since: number | null };
+  /** Evacuating asks back what waits in the pool. The same order again does so again, and keeps its time. */
+  setPoolMode(pool: string, mode: PoolMode, now: number): AskedBack;
+  /** From now on the job goes to this pool and no other, null: as its placement says; what waits elsewhere is asked back unless `pending`. */
+  moveJob(job: JobId, order: { to: string | null; pending: boolean }, now: number): AskedBack;
+  /** Units asked back from the pool's agents, for the control document. */
+  recalls(pool: string): UnitId[];
+  /** How many of them may still be in the queue: sent, and no agent was heard to have them. */
+  waitingRecalls(pool: string): number;
+  /** The coordinator has received these messages, all events before are applied: as a hand-back of its own (R3). */
+  takeBack(messages: readonly { unit: UnitId; receiveCount: number }[], now: number): TakenBack;
+  /** The same for units of the outbox that were never tried to be sent. */
+  takeBackUnsent(units: readonly UnitId[], now: number): Applied;
 }
 
 export interface VerdictState {

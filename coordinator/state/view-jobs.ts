@@ -77,6 +77,7 @@ function viewOf(s: Session, job: JobRow, slots: number): JobView {
     retryOf: job.retryOf,
     retriedBy: retries.map(({ id }) => id as string),
     held: job.held,
+    movedTo: job.movedTo,
   };
 }
 

@@ -12,6 +12,8 @@ export const controlSchema = z.object({
   ),
   /** Asked to drain: `<agent>/<boot>` one life of an agent, `<agent>` whichever life has the name, `*` all. */
   drains: z.array(z.string()),
+  /** Units asked back: what has not begun of them is handed back, what runs goes on. */
+  recalls: z.array(z.string()).default([]),
   /** Jobs whose running tasks' output somebody follows: upload log chunks while they run. */
   follows: z.array(z.string()),
 });
@@ -20,4 +22,10 @@ export const controlSchema = z.object({
 export const drainName = (agent: AgentId, boot: BootId): string => `${agent}/${boot}`;
 
 export type Control = z.infer<typeof controlSchema>;
-export const EMPTY_CONTROL: Control = { v: CONTROL_VERSION, revokes: [], drains: [], follows: [] };
+export const EMPTY_CONTROL: Control = {
+  v: CONTROL_VERSION,
+  revokes: [],
+  drains: [],
+  recalls: [],
+  follows: [],
+};

@@ -95,7 +95,7 @@ const eventSchema = z.discriminatedUnion('type', [
     type: z.literal('returned'),
     unit: brand<UnitId>(name),
     receiveCount: z.number().int(),
-    why: z.enum(['redelivered', 'recent', 'revoked', 'expired', 'draining', 'unfit', 'internal']),
+    why: z.enum(['redelivered', 'recent', 'revoked', 'recalled', 'expired', 'draining', 'unfit', 'internal']),
     notBegun: z.array(z.number().int()),
   }),
   z.object({ type: z.literal('draining') }),

@@ -9,6 +9,7 @@ export const cancelKey = (job: JobId): string => `jobs/${job}/cancel.json`;
 export const releasedKey = (job: JobId): string => `jobs/${job}/released.json`;
 /** What an input by reference was when it was first read; `urlHash` is the SHA-256 of the URL. */
 export const fetchedKey = (job: JobId, urlHash: string): string => `jobs/${job}/fetched/${urlHash}.json`;
+export const movedKey = (job: JobId): string => `jobs/${job}/moved.json`;
 export const inputKey = (sha256: string): string => `inputs/${sha256}`;
 export const resultPrefix = (job: JobId, index: number, run: RunId): string =>
   `results/${job}/${index}/${run}/`;
@@ -25,6 +26,7 @@ export const verdictKey = (epoch: number, number: number): string =>
   `verdicts/${padded(epoch)}/${padded(number)}.ndjson`;
 export const controlKey = (pool: string): string => `control/${pool}.json`;
 export const EPOCH_KEY = 'coordinator/epoch.json';
+export const POOL_MODES_KEY = 'coordinator/pool-modes.json';
 
 export const unitsQueue = (ns: string, pool: string): string => `${ns}-${pool}-units`;
 export const eventsQueue = (ns: string, pool: string): string => `${ns}-${pool}-events`;

@@ -20,6 +20,10 @@ export function newKeyPair(): { privateKey: string; publicKey: string } {
   });
 }
 
+/** The public half, as PEM. */
+export const publicKeyOf = (privateKeyPem: string): string =>
+  createPublicKey(privateKeyPem).export({ type: 'spki', format: 'pem' }).toString();
+
 /** The signer for one private key, parsed once. */
 export function signerOf(privateKeyPem: string): (body: string) => string {
   const key = createPrivateKey(privateKeyPem);

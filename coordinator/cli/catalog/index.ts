@@ -11,7 +11,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   task: 'Everything about single tasks',
   coordinator: 'Run and look after the coordinator',
   agent: 'Run and look after agents',
-  pool: 'Look at pools',
+  pool: 'Look at pools, and order what they get',
   schema: 'Schemas of what people write',
   demo: 'See Clobi at work',
 };

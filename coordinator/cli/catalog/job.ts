@@ -169,6 +169,26 @@ export const JOB_COMMANDS: readonly CommandEntry[] = [
     load: () => import('../commands/job-release.ts'),
   },
   {
+    path: 'job move',
+    arguments: JOBS,
+    summary: 'Let what has not begun of a job run in one pool and no other',
+    details:
+      'Goes over pools, providers and regions that the job asks for, not over what its tasks need. What has begun goes on where it is; what waits in the queue of another pool comes back at once, and is no loss.',
+    options: [
+      { flags: '--to <pool>', help: 'the pool' },
+      { flags: '--anywhere', help: 'take an earlier move back' },
+      { flags: '--pending', help: 'leave alone what waits in the queue of another pool' },
+    ],
+    examples: [
+      ['job move last --to azure', 'all that has not begun'],
+      ['job move last --to azure --pending', 'only what no pool has yet'],
+      ['job move last --anywhere', 'as its placement says'],
+    ],
+    next: '"clobi explain JOB" shows where its tasks go.',
+    group,
+    load: () => import('../commands/job-move.ts'),
+  },
+  {
     path: 'job validate',
     arguments: { '<files...>': 'job files' },
     summary: 'Check job files without submitting them; needs no coordinator',

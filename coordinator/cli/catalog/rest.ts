@@ -1,3 +1,4 @@
+import { POOL_COMMANDS } from './pool.ts';
 import { type CommandEntry, GROUPS } from './types.ts';
 
 const TASK = { '<task>': 'JOB/INDEX, like last/0' };
@@ -190,14 +191,6 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
     group: GROUPS.services,
     load: () => import('../commands/agent-drain.ts'),
   },
-  {
-    path: 'pool list',
-    summary: 'List pools: agents, slots, work in their queues',
-    examples: [['pool list', 'where tasks can run']],
-    next: '"clobi explain JOB" tells which pools suit a job.',
-    group: GROUPS.services,
-    load: () => import('../commands/pool-list.ts'),
-  },
 ];
 
 const TOOL_COMMANDS: readonly CommandEntry[] = [
@@ -280,4 +273,9 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-export const REST: readonly CommandEntry[] = [...TASK_COMMANDS, ...SERVICE_COMMANDS, ...TOOL_COMMANDS];
+export const REST: readonly CommandEntry[] = [
+  ...TASK_COMMANDS,
+  ...SERVICE_COMMANDS,
+  ...POOL_COMMANDS,
+  ...TOOL_COMMANDS,
+];

@@ -34,7 +34,10 @@ const furtherReasons = ({ summary, reasons }: Explanation): Explanation['reasons
   reasons.filter(({ text }) => text !== summary);
 
 /** A line for the pool, and one for each requirement that rules it out. */
-const describePool = ({ pool, eligible, ruledOutBy }: Explanation['pools'][number]): string =>
-  eligible
-    ? `- ${escapeCell(pool)}: suits`
-    : [`- ${escapeCell(pool)}: no`, ...ruledOutBy.map((rule) => `    ${escapeCell(rule)}`)].join('\n');
+function describePool(at: Explanation['pools'][number]): string {
+  const name = escapeCell(at.pool);
+  if (!at.eligible)
+    return [`- ${name}: no`, ...at.ruledOutBy.map((rule) => `    ${escapeCell(rule)}`)].join('\n');
+  const answer = at.takesWork ? (at.rank === 1 ? 'suits, comes first' : 'suits') : 'suits, but takes no work';
+  return `- ${name}: ${answer}: ${escapeCell(at.why)}`;
+}

@@ -44,7 +44,14 @@ describe('readUnit', () => {
 });
 
 describe('refusalOf', () => {
-  const fresh = { now: 1_000, receiveCount: 1, recent: false, revoked: false, draining: false };
+  const fresh = {
+    now: 1_000,
+    receiveCount: 1,
+    recent: false,
+    revoked: false,
+    recalled: false,
+    draining: false,
+  };
   const unit = unitOf(1, { notAfter: 1_000 });
 
   it('lets a fresh unit pass and names the first reason against any other', () => {

@@ -69,5 +69,6 @@ export const jobView = (changes: Partial<JobView> = {}): JobView => ({
   retryOf: null,
   retriedBy: [],
   held: false,
+  movedTo: null,
   ...changes,
 });

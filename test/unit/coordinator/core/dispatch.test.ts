@@ -26,10 +26,11 @@ const candidate = (
   outstanding: 0,
   meanMs: null,
   samples: 0,
+  movedTo: null,
   ...fields,
 });
 const pool = (name: string, load: Partial<PlanPool['load']> = {}): PlanPool => ({
-  place: { name, provider: 'local', region: null, archs: [], labels: {}, shapes: [] },
+  place: { name, provider: 'local', region: null, archs: [], labels: {}, pricePerCpuHour: 0, shapes: [] },
   load: {
     pool: name,
     outstandingTasks: 0,

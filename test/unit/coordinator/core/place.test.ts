@@ -19,6 +19,7 @@ const shape = (fields: Partial<AgentShape> = {}): AgentShape => ({
 const pool = (fields: Partial<PlacePool> = {}): PlacePool => ({
   name: 'p',
   provider: 'local',
+  pricePerCpuHour: 0,
   region: null,
   archs: [],
   labels: {},

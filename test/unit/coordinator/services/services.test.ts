@@ -36,7 +36,7 @@ describe('control', () => {
     const read = async () =>
       controlSchema.parse(JSON.parse(await readText(rig.pool.store, 'control/local.json')));
     await controller.runOnce();
-    assert.deepEqual(await read(), { v: 1, revokes: [], drains: [], follows: [] });
+    assert.deepEqual(await read(), { v: 1, revokes: [], drains: [], recalls: [], follows: [] });
     await hands.say(new FakeAgent('a').hello());
     const job = await hands.submit(specOf());
     const [unit] = await hands.dispatch();

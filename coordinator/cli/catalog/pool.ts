@@ -1,0 +1,57 @@
+import { type CommandEntry, GROUPS } from './types.ts';
+
+const POOLS = { '<pools...>': 'names of pools' };
+const group = GROUPS.services;
+
+export const POOL_COMMANDS: readonly CommandEntry[] = [
+  {
+    path: 'pool list',
+    summary: 'List pools: agents, slots, work in their queues, what was ordered for them',
+    examples: [
+      ['pool list', 'where tasks can run'],
+      ['pool list -o wide', 'with region, price and labels'],
+    ],
+    next: '"clobi explain JOB" tells which pools suit a job, and in which order.',
+    group,
+    load: () => import('../commands/pool-list.ts'),
+  },
+  {
+    path: 'pool pause',
+    arguments: POOLS,
+    summary: 'Send nothing new to pools; what is there goes on',
+    examples: [['pool pause aws', 'until "pool resume aws"']],
+    next: '"clobi pool evacuate POOL" also brings back what waits there.',
+    group,
+    load: () => import('../commands/pool-pause.ts'),
+  },
+  {
+    path: 'pool resume',
+    arguments: POOLS,
+    summary: 'Let pools take work again, whatever was ordered before',
+    examples: [['pool resume aws', 'after pause, drain or evacuate']],
+    next: '"clobi pool list" shows its agents and its work.',
+    group,
+    load: () => import('../commands/pool-resume.ts'),
+  },
+  {
+    path: 'pool drain',
+    arguments: POOLS,
+    summary: 'Send nothing new to pools, and let their agents finish what they run and leave',
+    details: 'Agents that start while the pool is drained leave at once.',
+    examples: [['pool drain aws', 'before its machines are taken away']],
+    next: '"clobi pool evacuate POOL" brings back what waits in its queue.',
+    group,
+    load: () => import('../commands/pool-drain.ts'),
+  },
+  {
+    path: 'pool evacuate',
+    arguments: POOLS,
+    summary: 'Send nothing new to pools, and bring back what waits there',
+    details:
+      'What has begun goes on there. What has not comes back at once, also from a pool without agents, and is dispatched elsewhere; it is no loss.',
+    examples: [['pool evacuate aws', 'its waiting tasks run in other pools']],
+    next: '"clobi pool list" shows what is still to come back.',
+    group,
+    load: () => import('../commands/pool-evacuate.ts'),
+  },
+];
