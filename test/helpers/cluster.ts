@@ -20,7 +20,7 @@ export type Settings = Partial<
     number
   >
 > &
-  Partial<Record<'patience' | 'lookahead', number | 'off'>>;
+  Partial<Record<'patience' | 'lookahead', number | 'off'>> & { pools?: Record<string, object | null> };
 
 /** Short enough for a test, long enough for a busy machine. Patience is off: with it, broken rules heal late and go unseen. */
 export const QUICK: Settings = {
@@ -76,16 +76,20 @@ export class Cluster {
 
   /** Resolves when the API answers, or when the process has died (a fault point may kill it at once). */
   private async reachable(process: Process): Promise<void> {
-    await waitFor(`the coordinator answers\n${process.output}`, async () => {
+    const answers = async (): Promise<boolean> => {
       if (!process.alive) return true;
       const endpoint = await this.endpoint();
       return (
-        endpoint?.pid === process.child.pid &&
-        (await fetch(`${endpoint?.url ?? ''}/healthz`).then(
+        endpoint !== undefined &&
+        endpoint.pid === process.child.pid &&
+        (await fetch(`${endpoint.url}/healthz`).then(
           (r) => r.ok,
           () => false,
         ))
       );
+    };
+    await waitFor('the coordinator answers', answers, 90_000).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${process.output}`);
     });
   }
 

@@ -66,6 +66,7 @@ describe('mistakes on the command line end with 2 and say what is near', () => {
     [['run', '--'], /command after --/],
     [['submit', 'a.yaml', '--', 'true'], /not both/],
     [['submit', 'a.yaml', '--memory', '1GiB'], /write it in the file/],
+    [['job', 'move', 'last'], /either --to POOL or --anywhere/],
   ];
   for (const [args, message] of cases) {
     test(args.join(' '), async () => {

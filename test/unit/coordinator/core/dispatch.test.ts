@@ -29,8 +29,8 @@ const candidate = (
   movedTo: null,
   ...fields,
 });
-const pool = (name: string, load: Partial<PlanPool['load']> = {}): PlanPool => ({
-  place: { name, provider: 'local', region: null, archs: [], labels: {}, pricePerCpuHour: 0, shapes: [] },
+const pool = (name: string, load: Partial<PlanPool['load']> = {}, pricePerCpuHour = 0): PlanPool => ({
+  place: { name, provider: 'local', region: null, archs: [], labels: {}, pricePerCpuHour, shapes: [] },
   load: {
     pool: name,
     outstandingTasks: 0,
@@ -214,4 +214,30 @@ test('a plan keeps every bound, and leaves no slot idle that could have work', (
     }),
     { numRuns: 500 },
   );
+});
+
+test('one job spreads over all pools that suit, by expected finish; the cheap one is ahead by what counts as alike', () => {
+  const job = candidate('j', { ready: 1_000, meanMs: 5_000, samples: 50 });
+  const orders = plan([job], {
+    pools: [pool('dear', { slots: 10 }, 2), pool('cheap', { slots: 10 }, 1), pool('small', { slots: 5 }, 2)],
+    lookaheadMs: 60_000,
+  });
+  const given = Object.fromEntries(orders.map(({ pool: name, sizes }) => [name, sizes.length]));
+  assert.deepEqual(given, { dear: 120, cheap: 120, small: 60 }, 'all full');
+  const few = plan([candidate('j', { ready: 54, meanMs: 5_000, samples: 50 })], {
+    pools: [pool('dear', { slots: 10 }, 2), pool('cheap', { slots: 10 }, 1), pool('small', { slots: 5 }, 2)],
+    lookaheadMs: 60_000,
+  });
+  const part = Object.fromEntries(few.map(({ pool: name, sizes }) => [name, sizes.length]));
+  assert.ok(part['cheap']! > part['dear']! && part['dear']! >= 2 * part['small']! - 1, JSON.stringify(part));
+});
+
+test('a moved job goes to its pool alone', () => {
+  const orders = plan(
+    [candidate('j', { ready: 4, movedTo: 'b' }, { placement: { require: { pools: ['a'] } } })],
+    {
+      pools: [pool('a'), pool('b')],
+    },
+  );
+  assert.deepEqual([...new Set(orders.map(({ pool: name }) => name))], ['b']);
 });

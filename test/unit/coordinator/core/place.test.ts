@@ -81,3 +81,13 @@ test('preferences rank pools and rule none out', () => {
   );
   assert.equal(eligibility(spec, pool()).eligible, true);
 });
+
+test('a person’s move goes over where the job asked to be, not over what its tasks need', () => {
+  const spec = needs({ pools: ['p'], providers: ['aws'], regions: ['eu'], labels: { disk: 'ssd' } });
+  const target = pool({ name: 'target', labels: { disk: 'ssd' } });
+  assert.equal(eligibility(spec, target, 'target').eligible, true);
+  assert.deepEqual(eligibility(spec, pool({ name: 'other' }), 'target').ruledOutBy, [
+    'requires pools target; this pool has other',
+    'requires labels disk=ssd; this pool has none',
+  ]);
+});

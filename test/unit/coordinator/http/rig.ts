@@ -14,6 +14,7 @@ interface Answer {
   job: string;
   id: string;
   state: string;
+  movedTo: string | null;
   epoch: number;
   summary: string;
   cancelled: number;
