@@ -52,7 +52,7 @@ function announce({ signals }: Context): void {
   signals.ring('dispatchable');
 }
 
-export function findPool({ pools }: Pick<Context, 'pools'>, name: string): Pool {
+function findPool({ pools }: Pick<Context, 'pools'>, name: string): Pool {
   const pool = pools.find((one) => one.name === name);
   if (pool !== undefined) return pool;
   const known = pools.map((one) => one.name);
@@ -74,9 +74,11 @@ const modesSchema = z.record(z.string(), z.enum(['paused', 'draining', 'evacuate
 
 /** R11, as well as it can be: an order is obeyed though the store cannot be written just now. */
 async function rememberModes({ state, store, pools, log }: Context): Promise<void> {
-  const modes = Object.fromEntries(
-    pools.map(({ name }) => [name, state.poolMode(name).mode]).filter(([, mode]) => mode !== 'open'),
-  );
+  const modes: Record<string, PoolMode> = {};
+  for (const { name } of pools) {
+    const { mode } = state.poolMode(name);
+    if (mode !== 'open') modes[name] = mode;
+  }
   try {
     await store.put(POOL_MODES_KEY, JSON.stringify(modes));
   } catch (error) {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { UnitBuilder } from '../../../../coordinator/services/build-unit.ts';
 import { moveJob, orderPool, readModes, readMove } from '../../../../coordinator/services/orders.ts';
 import { Recaller } from '../../../../coordinator/services/recaller.ts';
 import { Sender } from '../../../../coordinator/services/sender.ts';
 import { isCode } from '../../../../shared/errors.ts';
-import { signerOf, verifierOf } from '../../../../shared/wire/signature.ts';
+import { verifierOf } from '../../../../shared/wire/signature.ts';
 import { handsOn, keys, never } from './hands.ts';
 import { makeRig, specOf, takeUnits } from './rig.ts';
 
@@ -20,7 +19,7 @@ async function open() {
   });
   hands.listenFor(30_000);
   const other = context.pools[1]!;
-  const otherSender = new Sender(context, other, new UnitBuilder(context, signerOf(keys.privateKey)));
+  const otherSender = new Sender(context, other, handsOn(rig, other).parts);
   return {
     rig,
     context,
@@ -128,7 +127,7 @@ describe('the outbox', () => {
     await hands.submit(three);
     while (hands.dispatcher.runOnce());
     // The sender of the next life.
-    const sender = new Sender(context, at.pool, new UnitBuilder(context, signerOf(keys.privateKey)));
+    const sender = new Sender(context, at.pool, hands.parts);
     context.state.setPoolMode('local', 'evacuated', context.clock.now());
     sender.start();
     await sender.stop();
