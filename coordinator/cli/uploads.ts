@@ -3,6 +3,7 @@ import PQueue from 'p-queue';
 import { ClobiError, isCode } from '../../shared/errors.ts';
 import { formatBytes } from '../../shared/units-of-measure.ts';
 import type { Client } from './client.ts';
+import { type DirectOptions, uploadDirectly } from './direct-upload.ts';
 import type { Output } from './output/output.ts';
 import { openProgress } from './output/progress.ts';
 import { plural } from './output/text.ts';
@@ -15,6 +16,8 @@ export interface Upload {
 }
 
 const PARALLEL = 4;
+const PARALLEL_PARTS = 8;
+const DIRECT_FROM_BYTES = 1024 * 1024;
 const ASKED_AT_ONCE = 1000;
 
 /** Brings to the coordinator what it does not have yet. Streams: nothing is held in memory. */
@@ -27,6 +30,7 @@ export async function uploadInputs(
   const missing = (await findMissing(client, [...bySha.keys()])).flatMap((sha256) => bySha.get(sha256) ?? []);
   if (missing.length === 0) return;
   const progress = await openProgress(output);
+  const parts = new PQueue({ concurrency: PARALLEL_PARTS });
   const total = missing.reduce((sum, upload) => sum + upload.sizeBytes, 0);
   let done = 0;
   let bytes = 0;
@@ -34,19 +38,23 @@ export async function uploadInputs(
     progress.update([
       `Uploading inputs: ${done}/${plural(missing.length, 'file')}, ${formatBytes(bytes)} of ${formatBytes(total)}`,
     ]);
+  const onBytes = (more: number): void => {
+    bytes += more;
+    show();
+  };
   const queue = new PQueue({ concurrency: PARALLEL });
   try {
     show();
     await queue.addAll(
       missing.map((upload) => async () => {
-        await uploadOne(client, upload);
+        await uploadOne(upload, { client, parts, onBytes });
         done += 1;
-        bytes += upload.sizeBytes;
         show();
       }),
     );
   } finally {
     queue.clear();
+    parts.clear();
     progress.stop();
   }
 }
@@ -62,7 +70,31 @@ async function findMissing(client: Client, hashes: readonly string[]): Promise<s
   return missing;
 }
 
-async function uploadOne(client: Client, upload: Upload): Promise<void> {
+/** Small files are not worth the calls that it takes to send them past the coordinator. */
+async function uploadOne(upload: Upload, options: DirectOptions): Promise<void> {
+  const isLarge = upload.sizeBytes >= DIRECT_FROM_BYTES;
+  if (isLarge && (await tryDirectly(upload, options))) return;
+  await uploadThrough(upload, options);
+  options.onBytes(upload.sizeBytes);
+}
+
+/** A store that the coordinator reaches and we do not is no reason to give up. */
+async function tryDirectly(upload: Upload, options: DirectOptions): Promise<boolean> {
+  let counted = 0;
+  const onBytes = (bytes: number): void => {
+    counted += bytes;
+    options.onBytes(bytes);
+  };
+  try {
+    return await uploadDirectly(upload, { ...options, onBytes });
+  } catch (error) {
+    if (!isCode(error, 'UNAVAILABLE')) throw error;
+    options.onBytes(-counted);
+    return false;
+  }
+}
+
+async function uploadThrough(upload: Upload, { client }: DirectOptions): Promise<void> {
   const bytes = { sizeBytes: upload.sizeBytes, open: () => createReadStream(upload.file) };
   try {
     await client.json({ method: 'PUT', path: `/v1/inputs/${upload.sha256}`, bytes });

@@ -21,9 +21,11 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  *   GET    /v1/jobs/:job/tasks/:index/explain → explanation;   GET /v1/jobs/:job/explain → explanation of the job
  *   GET    /v1/jobs/:job/tasks/:index/logs/:stream?attempt=  → the bytes;  header `x-clobi-complete: 1` when nothing will follow
  *   GET    /v1/jobs/:job/outputs?after=&limit=  → {outputs: outputView[], next?}
- *   GET    /v1/objects/*                 → the bytes of a committed output or log (only keys a committed outcome names)
+ *   GET    /v1/objects/*?via=            → the bytes of a committed output or log (only keys a committed outcome names), or 307 to
+ *                                          a URL of its store that gives them; ranges; via=coordinator: never a redirect
  *   POST   /v1/jobs/:job/follow          {on: boolean} → {}   agents upload log chunks while tasks run
  *   POST   /v1/inputs/missing            {sha256: string[]} → {missing: string[]}
+ *   POST   /v1/inputs/uploads · …/sign · …/finish · …/abandon   straight to the store, where it can (http/uploads.ts)
  *   PUT    /v1/inputs/:sha256            bytes → {sha256, sizeBytes}   (422 when the hash differs)
  *   GET    /v1/agents · POST /v1/agents/:agent/drain        → {agents: agentView[]}
  *   GET    /v1/pools                     → {pools: poolView[]}

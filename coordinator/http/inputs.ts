@@ -7,13 +7,12 @@ import { inputKey } from '../../shared/wire/keys.ts';
 import { MAX_CONTENT_BYTES, withContent } from '../services/scratch.ts';
 import { sendError } from './errors.ts';
 import { addRoute } from './route.ts';
+import { sha256Text } from './schemas.ts';
 import type { ApiContext } from './server.ts';
 
 const MAX_ASKED = 10_000;
 /** Stores answer many small questions best a few at a time. */
 const ASKED_AT_ONCE = 16;
-
-const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 
 export function addInputRoutes(app: FastifyInstance, api: ApiContext): void {
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));

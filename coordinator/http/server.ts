@@ -16,6 +16,7 @@ import { addMetricRoutes } from './metrics.ts';
 import { addOrderRoutes } from './orders.ts';
 import { addOutputRoutes } from './outputs.ts';
 import { addTaskRoutes } from './tasks.ts';
+import { addUploadRoutes } from './uploads.ts';
 
 /** What the routes work with. */
 export interface ApiContext extends Context {
@@ -78,6 +79,7 @@ function addRoutes(app: FastifyInstance, api: ApiContext): void {
   addEventRoutes(app, api);
   addOutputRoutes(app, api);
   addInputRoutes(app, api);
+  addUploadRoutes(app, api);
   addFleetRoutes(app, api);
   addOrderRoutes(app, api);
   addMetricRoutes(app, api);

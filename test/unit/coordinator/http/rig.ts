@@ -3,6 +3,7 @@ import { makeServices } from '../../../../coordinator/services/all.ts';
 import { Follows } from '../../../../coordinator/services/follows.ts';
 import { listenOn } from '../../../../coordinator/services/listen.ts';
 import { Submitter } from '../../../../coordinator/services/submitter.ts';
+import type { ObjectStore } from '../../../../shared/providers/ports.ts';
 import { newKeyPair } from '../../../../shared/wire/signature.ts';
 import { makeRig, type Rig } from '../services/rig.ts';
 
@@ -36,9 +37,12 @@ export interface Api extends AsyncDisposable {
   ) => Promise<{ status: number; json: Answer; text: string; headers: Headers }>;
 }
 
-export async function openApi(options: { clouds?: readonly string[] } = {}): Promise<Api> {
+/** `store`: a primary store other than files. */
+export async function openApi(
+  options: { clouds?: readonly string[]; store?: ObjectStore } = {},
+): Promise<Api> {
   const rig = await makeRig({}, options);
-  const { context } = rig;
+  const context = { ...rig.context, store: options.store ?? rig.context.store };
   const follows = new Follows(context.clock, context.signals);
   const services = makeServices(context, { privateKey: keys.privateKey, follows });
   for (const service of services) service.start();
