@@ -103,6 +103,12 @@ export const SETTINGS = {
     [1000, 365 * DAY_MS],
     'Age at which a unit must no longer be begun.',
   ),
+  holdDown: duration(
+    'holdDownMs',
+    '60s',
+    [50, DAY_MS],
+    'How long a pool that cannot be reached is waited for before its work goes to other pools, at the cost of a loss a task.',
+  ),
   epochCheck: duration(
     'epochCheckMs',
     '30s',
@@ -126,6 +132,7 @@ export interface SettingValues {
   lookaheadMs: number | null;
   unitTargetMs: number;
   notAfterMs: number;
+  holdDownMs: number;
   epochCheckMs: number;
 }
 

@@ -19,6 +19,18 @@ export function voidReason(unit: UnitFacts): 'returned' | 'silent' | 'unclaimed'
   return unit.sent ? 'unclaimed' : undefined;
 }
 
+/** Agents read `notAfter` with a margin; so do we, before we take a unit for one that nobody begins any more. */
+const EXPIRY_MARGIN_MS = 60_000;
+
+/** R9: how a unit of a pool that has been dark for longer than the hold-down may be voided now; undefined: it waits. */
+export function darkVoid(
+  unit: { notAfter: number; elsewhere: boolean },
+  now: number,
+): 'dark' | 'abandoned' | undefined {
+  if (now > unit.notAfter + EXPIRY_MARGIN_MS) return 'abandoned';
+  return unit.elsewhere ? 'dark' : undefined;
+}
+
 /**
  * R3: a hand-back of a unit received with count 1 frees the tasks its sender did not begin. Not where another boot ever held
  * the unit: that one may have begun them.

@@ -194,6 +194,22 @@ export const agentView = z.object({
   rejected: z.number().int().describe('messages it refused as no unit of ours'),
 });
 
+const healthView = z.object({
+  dark: z.boolean().describe('nothing new goes there'),
+  since: time.nullable().describe('since when something needed has not worked; null while all works'),
+  why: z.string().nullable(),
+  operations: z.record(
+    z.string(),
+    z.object({
+      state: z.enum(['ok', 'failing', 'open', 'stopped']),
+      since: time,
+      trouble: z.enum(['auth', 'quota', 'throttled', 'not-found', 'unreachable', 'bug']).nullable(),
+      message: z.string().nullable(),
+      nextTryAt: time.nullable(),
+    }),
+  ),
+});
+
 export const poolView = z.object({
   pool: z.string(),
   provider: z.string(),
@@ -208,6 +224,7 @@ export const poolView = z.object({
   mode: z.enum(POOL_MODES).describe('what a person ordered'),
   modeSince: time.nullable(),
   comingBack: z.number().int().describe('units asked back and not back yet'),
+  health: healthView,
 });
 
 export const statusView = z.object({

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ClobiError } from '../../shared/errors.ts';
 import type { AgentId } from '../../shared/ids.ts';
 import type { Pool } from '../services/context.ts';
+import { isDark, poolHealth } from '../services/health.ts';
 import { agentView, poolView, statusView, type PoolView, type StatusView } from './api.ts';
 import { addRoute } from './route.ts';
 import type { ApiContext } from './server.ts';
@@ -61,7 +62,8 @@ export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
 async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
   const load = state.load(pool.name, 0);
   const { provider, labels, region, pricePerCpuHour } = pool.config;
-  const { mode, since } = state.poolMode(pool.name);
+  const { mode, since: modeSince } = state.poolMode(pool.name);
+  const { dark, since, why, operations } = poolHealth(pool);
   return {
     pool: pool.name,
     provider,
@@ -70,12 +72,13 @@ async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
     slots: load.slots,
     outstandingTasks: load.outstandingTasks,
     outstandingUnits: load.outstandingUnits,
-    // A queue that cannot be asked is no reason not to show the pool.
-    queueDepth: await pool.units.depth().catch(() => null),
     region,
     pricePerCpuHour,
     mode,
-    modeSince: since,
+    modeSince,
     comingBack: state.recalls(pool.name).length,
+    // A queue that cannot be asked is no reason not to show the pool.
+    queueDepth: isDark(pool) ? null : await pool.units.depth().catch(() => null),
+    health: { dark, since, why, operations: { ...operations } },
   };
 }

@@ -4,6 +4,7 @@ import { UnitBuilder } from './build-unit.ts';
 import { Collector } from './collector.ts';
 import type { Context, Pool } from './context.ts';
 import { Controller } from './controller.ts';
+import { Darkness } from './darkness.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Exporter } from './exporter.ts';
@@ -40,6 +41,7 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
       new Recaller(context, pool, { listening: collector.listening, verify }),
       new Controller(context, pool, parts.follows),
       new Prober(context, pool),
+      new Darkness(context, pool),
     ];
   });
   return [

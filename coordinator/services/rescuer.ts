@@ -1,12 +1,11 @@
-import { faultPoint, isPlanted } from '../../shared/fault.ts';
-import type { AgentId, BootId } from '../../shared/ids.ts';
+import { faultPoint } from '../../shared/fault.ts';
 import { Service } from '../../shared/service.ts';
 import type { VoidCandidate } from '../state/store.ts';
+import { commitSegmentsOf } from './claimed-segments.ts';
 import { eventLeaseMs } from './collector.ts';
 import type { Context, Pool } from './context.ts';
 import { isDark } from './health.ts';
 import type { Listening } from './listening.ts';
-import { readSegmentsOf } from './read-segments.ts';
 
 const BATCH = 500;
 
@@ -56,7 +55,7 @@ export class Rescuer {
     const patienceBefore = await this.#patienceBefore(clock.now());
     const candidates = this.#candidates(patienceBefore).slice(0, BATCH);
     if (candidates.length === 0) return false;
-    await this.#commitSegments(candidates);
+    await commitSegmentsOf(this.#context, this.#pool, candidates);
     faultPoint('void.after-segments');
     const voided = this.#void(candidates, patienceBefore);
     faultPoint('void.after-void');
@@ -98,26 +97,6 @@ export class Rescuer {
     const before = now - config.patienceMs;
     // In a queue that still holds messages, only units overtaken by others are taken for missing.
     return empty || state.laterUnitHeard(pool, before) ? before : Math.min(before, oldest.sentAt + 1);
-  }
-
-  async #commitSegments(candidates: readonly VoidCandidate[]): Promise<void> {
-    if (isPlanted('no-segments-before-void')) return;
-    const { state, clock, metrics, signals } = this.#context;
-    const boots = new Map<string, { agent: AgentId; boot: BootId }>();
-    for (const claimant of candidates.flatMap(({ claimants }) => claimants))
-      boots.set(`${claimant.agent} ${claimant.boot}`, claimant);
-    for (const boot of boots.values()) {
-      const after = state.lastSegmentRead(boot.agent, boot.boot);
-      const { outcomes, segments } = await readSegmentsOf(
-        this.#pool.store,
-        { pool: this.#pool.name, ...boot },
-        after,
-      );
-      if (segments.length === 0) continue;
-      const applied = state.commit(outcomes, clock.now(), segments);
-      metrics.count(applied);
-      signals.announce(applied);
-    }
   }
 
   /** While segments were read, a unit may have been claimed anew: only those still without a holder are voided. */

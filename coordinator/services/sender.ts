@@ -1,15 +1,19 @@
 import { faultPoint } from '../../shared/fault.ts';
 import type { UnitId } from '../../shared/ids.ts';
 import type { SendResult } from '../../shared/providers/ports.ts';
+import { isRefused } from '../../shared/providers/guard/breaker.ts';
+import { troubleOf } from '../../shared/providers/trouble.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { Service } from '../../shared/service.ts';
 import type { UnitRow } from '../state/store.ts';
 import type { BuiltUnit, UnitBuilder } from './build-unit.ts';
 import type { Context, Pool } from './context.ts';
+import { isDark } from './health.ts';
 import type { Stager } from './stager.ts';
 
 const IDLE_MS = 5_000;
 const BATCH = 100;
+const TAKEN_BACK_AT_ONCE = 5_000;
 
 /**
  * R2, second half, one a pool: the outbox. Sends the unit rows not yet marked sent, those of a former life first, then marks
@@ -29,11 +33,14 @@ export class Sender {
   /** Units that a send was begun for and not marked: their messages may be out. */
   readonly #tried = new Set<UnitId>();
 
+  readonly #startedAt: number;
+
   constructor(context: Context, pool: Pool, parts: { builder: UnitBuilder; stager: Stager }) {
     this.#context = context;
     this.#pool = pool;
     this.#builder = parts.builder;
     this.#stager = parts.stager;
+    this.#startedAt = context.clock.now();
     this.service = new Service({
       name: `sender:${pool.name}`,
       intervalMs: IDLE_MS,
@@ -60,6 +67,7 @@ export class Sender {
 
   /** One batch; true when the outbox may hold more. Throws when a unit could not be sent, so that the loop waits. */
   async runOnce(): Promise<boolean> {
+    if (isDark(this.#pool)) return this.#leaveDarkPool();
     const { state } = this.#context;
     const limit = BATCH + this.#unbuilt.size;
     const waiting = state.unsentUnits(this.#pool.name, limit, this.#stager.waiting());
@@ -69,15 +77,19 @@ export class Sender {
     if (rows.length === 0) return unsent.length < waiting.length || unsent.length >= limit;
     const early = rows.filter((row) => row.markFirst);
     await this.#prepare(units, early);
+    // While we waited, one of them may have been cancelled or voided: what must not start twice must not start then.
+    if (early.length > 0 && !state.areUnsent(early.map(({ unit }) => unit))) return true;
     this.#mark(early);
     faultPoint('dispatch.before-send');
-    const results = await this.#pool.units.send(units.map(({ built }) => built.message));
+    const results = await this.#send(units);
     faultPoint('dispatch.after-send');
     const sent = rows.filter((_, at) => results[at]?.ok === true);
     this.#mark(sent.filter((row) => !early.includes(row)));
     faultPoint('dispatch.after-mark');
     this.#count(sent);
-    this.#logRefused(early.filter((row) => !sent.includes(row)));
+    this.#logUnknown(
+      rows.filter((row, at) => row.markFirst && !sent.includes(row) && !wasNotSent(results[at])),
+    );
     this.#throwFailures(results);
     return waiting.length >= limit;
   }
@@ -103,17 +115,49 @@ export class Sender {
     }
   }
 
-  /** What is asked back and was never tried to be sent comes back at once; what may be out is sent, and called back like the rest. */
-  #withoutRecalled(rows: readonly UnitRow[]): readonly UnitRow[] {
-    const recalled = rows.filter(({ unit, recall }) => recall && !this.#tried.has(unit));
-    if (recalled.length === 0) return rows;
+  /** Never rejects. What its server refused is not sent, whatever was marked before. */
+  async #send(units: readonly { row: UnitRow; built: BuiltUnit }[]): Promise<SendResult[]> {
+    const results = await this.#pool.units
+      .send(units.map(({ built }) => built.message))
+      .catch((cause: unknown) => units.map((): SendResult => ({ ok: false, retryable: false, cause })));
+    const refused = units.filter((_, at) => wasNotSent(results[at])).map(({ row }) => row);
+    for (const { unit } of refused) this.#tried.delete(unit);
+    const marked = refused.filter(({ markFirst }) => markFirst).map(({ unit }) => unit);
+    if (marked.length > 0) this.#context.state.unmarkSent(marked);
+    return results;
+  }
+
+  /** R9: what has certainly not been sent leaves a dark pool at once, and that is nobody's loss. */
+  #leaveDarkPool(): boolean {
+    const { state, metrics } = this.#context;
+    const unsent = state.unsentUnits(this.#pool.name, TAKEN_BACK_AT_ONCE);
+    const free = unsent.filter((row) => this.#wasNeverSent(row));
+    if (free.length === 0) return false;
+    this.#takeBack(free);
+    metrics.unitsVoided.inc({ pool: this.#pool.name, why: 'unsent' }, free.length);
+    return unsent.length === TAKEN_BACK_AT_ONCE;
+  }
+
+  /** For certain: a row of a former life may have been sent and not been marked, but for those marked first. */
+  #wasNeverSent({ unit, markFirst, createdAt }: UnitRow): boolean {
+    return markFirst || (createdAt >= this.#startedAt && !this.#tried.has(unit));
+  }
+
+  #takeBack(rows: readonly UnitRow[]): void {
     const { state, clock, metrics, signals } = this.#context;
     const applied = state.takeBackUnsent(
-      recalled.map(({ unit }) => unit),
+      rows.map(({ unit }) => unit),
       clock.now(),
     );
     metrics.count(applied);
     signals.announce(applied);
+  }
+
+  /** What is asked back and was never tried to be sent comes back at once; what may be out is sent, and called back like the rest. */
+  #withoutRecalled(rows: readonly UnitRow[]): readonly UnitRow[] {
+    const recalled = rows.filter(({ unit, recall }) => recall && !this.#tried.has(unit));
+    if (recalled.length === 0) return rows;
+    this.#takeBack(recalled);
     return rows.filter((row) => !recalled.includes(row));
   }
 
@@ -159,7 +203,7 @@ export class Sender {
   }
 
   /** Marked before they were sent, they are not sent again: the refusal may have come after the queue took them. */
-  #logRefused(rows: readonly UnitRow[]): void {
+  #logUnknown(rows: readonly UnitRow[]): void {
     for (const row of rows)
       this.#context.log.error(
         { pool: this.#pool.name, unit: row.unit, jobId: row.job },
@@ -181,3 +225,8 @@ export class Sender {
     );
   }
 }
+
+/** It was not even tried, or a server said no. */
+const wasNotSent = (result: SendResult | undefined): boolean =>
+  result?.ok === false &&
+  (isRefused(result.cause) || troubleOf(result.cause) === 'auth' || troubleOf(result.cause) === 'quota');

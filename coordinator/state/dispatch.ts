@@ -20,6 +20,14 @@ export const dispatchState = (s: Session): DispatchState => ({
     s.transaction(() => createUnits({ s, now: order.now, applied: nothingApplied() }, order)),
   unsentUnits: (pool, limit, except) => unsentUnits(s, pool, limit, except),
   markSent: (units, now) => s.transaction(() => markSent(s, units, now)),
+  areUnsent: (units) =>
+    s.transaction(() =>
+      units.every((id) => {
+        const unit = unitById(s, id);
+        return unit?.sentAt === null && !unit.void && unit.open > 0;
+      }),
+    ),
+  unmarkSent: (units) => s.transaction(() => unmarkSent(s, units)),
 });
 
 function endBackoffs(w: Work): { ended: number; nextAt: number | null } {
@@ -265,6 +273,15 @@ function markSent(s: Session, units: readonly UnitId[], now: number): void {
     const unit = unitById(s, id);
     if (unit === undefined || unit.sentAt !== null) continue;
     unit.sentAt = now;
+    touchUnit(unit);
+  }
+}
+
+function unmarkSent(s: Session, units: readonly UnitId[]): void {
+  for (const id of units) {
+    const unit = unitById(s, id);
+    if (unit === undefined || unit.heard) continue;
+    unit.sentAt = null;
     touchUnit(unit);
   }
 }

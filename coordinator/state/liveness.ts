@@ -7,7 +7,8 @@ import { endAttempt } from './attempts.ts';
 import { agentsChanged, endBoot } from './boots.ts';
 import { jobBySeq, type JobRow, specOf } from './job-rows.ts';
 import { loseTask } from './outcomes.ts';
-import { readRevokes, revokeUnit } from './revokes.ts';
+import { claimantsOf, openUnits } from './open-units.ts';
+import { readRevokes, revokeTask, revokeUnit } from './revokes.ts';
 import { lastSegmentRead } from './segments.ts';
 import { applyIn, nothingApplied, type Session, type Work } from './session.ts';
 import type { LivenessState, VoidCandidate, VoidReason } from './store.ts';
@@ -21,6 +22,7 @@ export const livenessState = (s: Session): LivenessState => ({
   endSilentBoots: (pool, silentSince, now) => endSilentBoots(s, { pool, silentSince, now }),
   voidCandidates: (pool, patienceBefore) => findCandidates(s, pool, patienceBefore),
   laterUnitHeard: (pool, sentAt) => heardSentAt(s, pool) > sentAt,
+  openUnits: (pool, after, limit) => openUnits(s, pool, after, limit),
   oldestUnclaimed: (pool) => oldestUnclaimed(s, pool),
   voidUnits: (units, now) =>
     applyIn(s, now, (w) => {
@@ -82,13 +84,6 @@ function findCandidates(s: Session, pool: string, patienceBefore: number | null)
   ];
 }
 
-function claimantsOf(s: Session, uid: number): VoidCandidate['claimants'] {
-  const rows = s
-    .sql('SELECT b.agent, b.boot FROM claims c JOIN boots b ON b.id = c.boot WHERE c.unit = ?')
-    .all(uid);
-  return rows.map(({ agent, boot }) => ({ agent: agent as AgentId, boot: boot as BootId }));
-}
-
 function heardSentAt(s: Session, pool: string): number {
   const row = s.sql('SELECT heard_sent_at FROM pools WHERE name = ?').get(pool);
   return (row?.['heard_sent_at'] as number | undefined) ?? Number.NEGATIVE_INFINITY;
@@ -106,7 +101,7 @@ export function voidUnit(w: Work, id: UnitId, why: VoidReason): void {
   const { s } = w;
   const unit = unitById(s, id);
   if (unit === undefined || unit.void || unit.open === 0) return;
-  if (why !== 'dark' && voidReason({ ...unit, sent: unit.sentAt !== null }) !== why) return;
+  if (!mayVoid(unit, why)) return;
   const job = jobBySeq(s, unit.job);
   const handBack = freeHandBack(s, unit);
   let kept = 0;
@@ -116,12 +111,27 @@ export function voidUnit(w: Work, id: UnitId, why: VoidReason): void {
     if (isFreeReturn({ index, running: task.state === 'running' }, handBack)) giveBack(w, job, task);
     // R9: with no loss left it waits until the pool is back or given up.
     else if (why === 'dark' && !mayRepeatLoss(specOf(s, job).retry, task.losses + 1)) kept += 1;
-    else takeBack(w, job, task, why);
+    else {
+      if (why === 'dark') revokeTask(w, unit, index);
+      takeBack(w, job, task, why);
+    }
   }
   if (kept > 0) return;
   unit.void = true;
   touchUnit(unit);
   revokeUnit(w, unit);
+}
+
+function mayVoid(unit: UnitRecord, why: VoidReason): boolean {
+  switch (why) {
+    case 'dark':
+    case 'abandoned':
+      return true;
+    case 'returned':
+    case 'silent':
+    case 'unclaimed':
+      return voidReason({ ...unit, sent: unit.sentAt !== null }) === why;
+  }
 }
 
 function freeHandBack(s: Session, unit: UnitRecord): Parameters<typeof isFreeReturn>[1] {
@@ -150,6 +160,7 @@ const REASONS: Readonly<Record<VoidReason, string>> = {
   silent: 'its agent is silent or no longer has it',
   unclaimed: 'no agent was heard to have it',
   dark: 'its pool cannot be reached',
+  abandoned: 'its pool cannot be reached and was given up',
 };
 
 function requestDrain(s: Session, agent: AgentId): boolean {

@@ -116,6 +116,10 @@ export interface DispatchState {
   /** The outbox: rows neither sent nor void that have an open task of theirs, oldest first; those in `except` are passed by. */
   unsentUnits(pool: string, limit: number, except?: ReadonlySet<UnitId>): UnitRow[];
   markSent(units: readonly UnitId[], now: number): void;
+  /** All of them would still be sent by the outbox. */
+  areUnsent(units: readonly UnitId[]): boolean;
+  /** Units marked before their send, which the queue's server then refused: they were not sent after all. */
+  unmarkSent(units: readonly UnitId[]): void;
 }
 
 /** What one application of events changed: which services to wake, what to count. */
@@ -151,8 +155,21 @@ export interface VoidCandidate {
   why: VoidReason;
 }
 
-/** `dark`: the pool cannot be read and the hold-down is over (R9). The other reasons are looked at again when the unit is voided. */
-export type VoidReason = 'returned' | 'silent' | 'unclaimed' | 'dark';
+/**
+ * `dark`: the pool cannot be read and the hold-down is over (R9); tasks without a loss left are kept in the unit.
+ * `abandoned`: of a dark pool that a person has given up, or past its `notAfter`. The other reasons are looked at again when the unit is voided.
+ */
+export type VoidReason = 'returned' | 'silent' | 'unclaimed' | 'dark' | 'abandoned';
+
+export interface OpenUnit {
+  /** Grows with age; where to go on after. */
+  uid: number;
+  unit: UnitId;
+  job: JobId;
+  notAfter: number;
+  /** Everyone who ever claimed it. */
+  claimants: { agent: AgentId; boot: BootId }[];
+}
 
 export interface LivenessState {
   /** Ends the claims of boots not heard since `silentSince` (ms). The caller has made sure we were listening (R7). */
@@ -161,6 +178,8 @@ export interface LivenessState {
   voidCandidates(pool: string, patienceBefore: number | null): VoidCandidate[];
   /** True when a unit sent later than `sentAt` has been heard of in the pool. */
   laterUnitHeard(pool: string, sentAt: number): boolean;
+  /** Units of the pool, not void, with an open task: oldest first, after the one with number `after`. */
+  openUnits(pool: string, after: number, limit: number): OpenUnit[];
   oldestUnclaimed(pool: string): { unit: UnitId; sentAt: number } | undefined;
   /** Voids units: each task whose current attempt is in it suffers a loss, or none when handed back unbegun at count 1 (R3, R6). */
   voidUnits(units: readonly { unit: UnitId; why: VoidReason }[], now: number): Applied;

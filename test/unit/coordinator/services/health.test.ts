@@ -93,20 +93,26 @@ describe('a dark pool', () => {
     assert.ok(state.load('local', 0).outstandingTasks > 1);
   });
 
-  test('gets no unit marked as sent that was not: retry.lost 0 waits in the outbox', async () => {
+  test('gives back at once what has never been sent, without a loss, also with retry.lost 0', async () => {
     await using rig = await makeRig();
     const hands = handsOn(rig);
     await hands.say(new FakeAgent('a').hello());
-    await hands.submit(specOf({ retry: { lost: 0, backoff: { initialMs: 10, factor: 2, maxMs: 100 } } }));
+    const job = await hands.submit(
+      specOf({ retry: { lost: 0, backoff: { initialMs: 10, factor: 2, maxMs: 100 } } }),
+    );
     hands.dispatcher.runOnce();
     const down = (): Promise<never> => Promise.reject(new ClobiError('UNAVAILABLE', 'no cloud'));
     for (let call = 0; call < 5; call += 1)
       await rig.pool.guard.call('units.send', down).catch(() => undefined);
-    await assert.rejects(senderOf(rig, rig.pool).runOnce(), /not tried before/);
-    assert.equal(rig.context.state.unsentUnits('local', 10).length, 1, 'it is not marked');
-    rig.pool.guard.retryNow();
     await senderOf(rig, rig.pool).runOnce();
-    assert.equal(rig.context.state.unsentUnits('local', 10).length, 0);
+    const { state } = rig.context;
+    assert.equal(state.unsentUnits('local', 10).length, 0, 'never sent, it has come back');
+    const task = state.task(job, 0);
+    assert.deepEqual([task?.state, task?.losses, task?.attempts?.[0]?.result], ['ready', 0, 'returned']);
+    rig.pool.guard.retryNow();
+    await new Prober(rig.context, rig.pool).runOnce();
+    hands.dispatcher.runOnce();
+    await senderOf(rig, rig.pool).runOnce();
     assert.equal(await rig.pool.units.depth(), 1);
   });
 });
