@@ -7,6 +7,9 @@ import { ClobiError } from '../../shared/errors.ts';
 const JOB = /^[0-9A-HJKMNP-TV-Z]{1,26}$/;
 const TASK = /^([^/]+)\/(\d{1,10})$/;
 
+/** A whole one, as the coordinator writes it. */
+export const isJobId = (text: string): boolean => text.length === 26 && JOB.test(text);
+
 /** The job as it goes into a URL. Letters may be given in lower case. */
 export function parseJob(text: string): string {
   if (text.toLowerCase() === 'last') return 'last';

@@ -1,7 +1,8 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
-import type { CheckReply, SubmitReply } from '../http/api.ts';
+import type { CheckReply, JobView, SubmitReply } from '../http/api.ts';
 import type { Client } from './client.ts';
+import { isJobId, parseJob } from './ids.ts';
 import type { SourcedJob } from './job-files.ts';
 import type { ListView, Output } from './output/output.ts';
 import { formatCount } from './output/text.ts';
@@ -42,7 +43,8 @@ export interface SubmitPlan {
  * Uploads what is missing, then submits in the given order, in which each job comes after those it waits for. What the
  * coordinator would refuse of any job is found before the first is submitted: all or nothing.
  */
-export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan): Promise<Submitted[]> {
+export async function submitJobs(given: readonly SourcedJob[], plan: SubmitPlan): Promise<Submitted[]> {
+  const jobs = await findUpstream(given, plan.client);
   await checkJobs(jobs, plan.client);
   await uploadInputs(
     plan.client,
@@ -59,6 +61,23 @@ export async function submitJobs(jobs: readonly SourcedJob[], plan: SubmitPlan):
     throw error;
   }
   return submitted;
+}
+
+/** The jobs with whole ids in place of the beginnings of ids that their files may give. */
+async function findUpstream(jobs: readonly SourcedJob[], client: Client): Promise<SourcedJob[]> {
+  const { resolveDependencies } = await import('../../shared/job-file/depends.ts');
+  const ids = new Map<string, string>();
+  for (const { submission, dependsOnNames } of jobs) {
+    for (const { job } of submission.spec.depends) {
+      if (dependsOnNames.includes(job) || isJobId(job) || ids.has(job)) continue;
+      ids.set(job, (await client.get<JobView>(`/v1/jobs/${parseJob(job)}`)).id);
+    }
+  }
+  return jobs.map((job) => {
+    const known = new Map([...ids].filter(([name]) => !job.dependsOnNames.includes(name)));
+    const spec = resolveDependencies(job.submission.spec, known);
+    return { ...job, submission: { ...job.submission, spec } };
+  });
 }
 
 /** Throws `INVALID_JOB` with every problem that the coordinator sees. */

@@ -172,7 +172,7 @@ function dependencyReasons(api: ApiContext, job: JobId, blocked: number): Reason
 
 function countReasons(api: ApiContext, view: JobView): Reason[] {
   const { failed, lost, cancelled } = view.counts;
-  const reasons: Reason[] = [];
+  const reasons: Reason[] = backoffReasons(api, view);
   if (failed + lost > 0) {
     const see = failed > 0 ? 'failed' : 'lost';
     reasons.push({
@@ -206,6 +206,16 @@ function describeCancel(reason: string): string {
     'timeout.queue': 'it waited longer than timeout.queue',
   };
   return words[reason] ?? withoutStop(reason);
+}
+
+/** The job's tasks that have failed and have a retry left. */
+function backoffReasons(api: ApiContext, { id, counts: { backoff } }: JobView): Reason[] {
+  if (backoff === 0) return [];
+  const { tasks } = api.state.tasks(id as JobId, { state: 'backoff', limit: MOST_READ });
+  const next = Math.min(...tasks.flatMap(({ readyAt }) => readyAt ?? []));
+  const when = Number.isFinite(next) ? `; the next one at ${new Date(next).toISOString()}` : '';
+  const those = `${plural(backoff, 'task')} did not succeed and ${backoff === 1 ? 'is' : 'are'} tried again`;
+  return [{ code: 'backoff', text: `${those}${when}. See \`clobi task list ${id} --state backoff\`.` }];
 }
 
 const MOST_READ = 500;

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { waitFor } from '../helpers/wait.ts';
 import { Cluster } from '../helpers/cluster.ts';
 import { type CliResult, clobi } from '../helpers/process.ts';
 
@@ -108,6 +109,18 @@ describe('what a person asks', () => {
     assert.match(stdout, /500/);
     await run('job', 'cancel', job);
   });
+  test('explain says until when a job waits to try again', async () => {
+    const job = await submitted(
+      'apiVersion: clobi/v1\nscript: exit 1\nretry: { limit: 1, backoff: { initial: 1h, max: 1h } }\n',
+    );
+    await waitFor('the backoff', async () => (await run('task', 'list', job)).stdout.includes('backoff'));
+    assert.match(
+      (await run('explain', job)).stdout,
+      /1 task did not succeed and is tried again; .* at \d{4}-/,
+    );
+    assert.match((await run('explain', `${job}/0`)).stdout, /tried again at \d{4}-[^]*Next try: +in \d/);
+    await run('job', 'cancel', job);
+  });
   test('explain says why some tasks of a job were cancelled', async () => {
     const [up, down] = await submittedAll(
       `apiVersion: clobi/v1\nname: up\narray: { count: 2 }\nscript: exit $CLOBI_TASK_INDEX\n---\n` +
@@ -157,5 +170,12 @@ describe('what a person asks', () => {
         job,
       );
     }
+    const after = await submitted(
+      `apiVersion: clobi/v1\nname: after\ndepends: [${job.slice(0, 24).toLowerCase()}]\ncommand: ["true"]\n`,
+    );
+    const { depends } = JSON.parse((await run('job', 'show', after, '--spec', '-o', 'json')).stdout) as {
+      depends: { job: string }[];
+    };
+    assert.equal(depends[0]?.job, job, 'also in depends');
   });
 });
