@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { type AgentConfig, agentConfigSchema } from '../shared/agent-config.ts';
@@ -20,6 +20,8 @@ export interface AgentOptions {
   /** Memory to share out; default: what the machine (or its container) has. */
   memoryBytes?: number;
   gpus?: number;
+  /** Disk to share out; default: what is free in the home directory at the start. */
+  diskBytes?: number;
   /** Added to those of the pool. */
   labels?: Record<string, string>;
   /** In place of `pools/<pool>/agent.json` in the home directory. */
@@ -55,7 +57,7 @@ export async function loadSettings(options: AgentOptions): Promise<AgentSettings
     home,
     pool: options.pool,
     name: options.name,
-    capacity: capacityOf(options),
+    capacity: { ...capacityOf(options), ...(await diskOf(options, home)) },
     labels: { ...config.labels, ...options.labels },
     config,
   });
@@ -121,6 +123,22 @@ export function capacityOf(options: Pick<AgentOptions, 'slots' | 'cpus' | 'memor
 
 function checkNumber(option: string, value: number, good: boolean, bounds: string): void {
   if (!good) throw invalid(`--${option} is ${value}; it must be ${bounds}.`);
+}
+
+/** Empty when the file system does not tell. */
+async function diskOf({ diskBytes }: AgentOptions, home: string): Promise<Pick<Capacity, 'diskBytes'>> {
+  if (diskBytes !== undefined) return { diskBytes };
+  const free = await statfs(home).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  );
+  return free === undefined ? {} : { diskBytes: roundDown(free) };
+}
+
+/** To one of eight steps between powers of two, so that machines of one kind look alike to placement. */
+function roundDown(bytes: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, bytes))) - 3);
+  return Math.floor(bytes / step) * step;
 }
 
 /** A container's limit counts where there is one. */

@@ -7,15 +7,24 @@ export interface Need {
   milliCpus: number;
   memoryBytes: number;
   gpus: number;
+  diskBytes: number;
 }
 
 export function needOf(spec: JobSpec): Need {
-  const { cpus, memoryBytes, gpus } = spec.resources;
-  return { milliCpus: Math.ceil(cpus * 1000), memoryBytes: memoryBytes ?? 0, gpus };
+  const { cpus, memoryBytes, gpus, diskBytes } = spec.resources;
+  return {
+    milliCpus: Math.ceil(cpus * 1000),
+    memoryBytes: memoryBytes ?? 0,
+    gpus,
+    diskBytes: diskBytes ?? 0,
+  };
 }
 
 const covers = (room: Need, need: Need): boolean =>
-  room.milliCpus >= need.milliCpus && room.memoryBytes >= need.memoryBytes && room.gpus >= need.gpus;
+  room.milliCpus >= need.milliCpus &&
+  room.memoryBytes >= need.memoryBytes &&
+  room.gpus >= need.gpus &&
+  room.diskBytes >= need.diskBytes;
 
 /** Starts the slot of that number, counted from 1. */
 export type StartSlot = (number: number) => Promise<Slot>;
@@ -34,8 +43,8 @@ export class Slots {
   #started = 0;
 
   constructor(capacity: Capacity, startSlot: StartSlot) {
-    const { cpus, memoryBytes, gpus } = capacity;
-    this.#total = { milliCpus: Math.floor(cpus * 1000), memoryBytes, gpus };
+    const { cpus, memoryBytes, gpus, diskBytes = Number.MAX_SAFE_INTEGER } = capacity;
+    this.#total = { milliCpus: Math.floor(cpus * 1000), memoryBytes, gpus, diskBytes };
     this.#free = { ...this.#total };
     this.#freeSlots = capacity.slots;
     this.#startSlot = startSlot;
@@ -56,6 +65,7 @@ export class Slots {
       [this.#free.milliCpus, need.milliCpus],
       [this.#free.memoryBytes, need.memoryBytes],
       [this.#free.gpus, need.gpus],
+      [this.#free.diskBytes, need.diskBytes],
     ];
     const counts = parts.map(([free = 0, wanted = 0]) =>
       wanted === 0 ? Infinity : Math.floor(free / wanted),
@@ -113,5 +123,6 @@ export class Slots {
     this.#free.milliCpus += sign * need.milliCpus;
     this.#free.memoryBytes += sign * need.memoryBytes;
     this.#free.gpus += sign * need.gpus;
+    this.#free.diskBytes += sign * need.diskBytes;
   }
 }

@@ -12,6 +12,7 @@ export interface AgentCommand {
   cpus?: number;
   memoryBytes?: number;
   gpus?: number;
+  diskBytes?: number;
   labels?: Record<string, string>;
 }
 
@@ -27,6 +28,7 @@ Runs one agent in the foreground. SIGTERM drains it, a second one stops it now. 
   --cpus N           processors it gives to tasks
   --memory SIZE      memory it gives to tasks, like 8GiB
   --gpus N           GPUs it gives to tasks
+  --disk SIZE        disk it gives to tasks (default: what is free)
   --label KEY=VALUE  what placement may ask for; may be repeated
   --help             this text
 
@@ -43,6 +45,7 @@ const OPTIONS = {
   cpus: TEXT,
   memory: TEXT,
   gpus: TEXT,
+  disk: TEXT,
   label: { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -76,7 +79,7 @@ export async function runAgentCommand(
 export function parseAgentCommand(args: readonly string[]): AgentCommand | 'help' {
   const values = readOptions(args);
   if (values.help === true) return 'help';
-  const { pool, home, config, name, slots, cpus, memory, gpus, label } = values;
+  const { pool, home, config, name, slots, cpus, memory, gpus, disk, label } = values;
   if (pool === undefined) throw usage('--pool is missing: it names the pool whose work the agent takes.');
   return {
     pool,
@@ -85,8 +88,9 @@ export function parseAgentCommand(args: readonly string[]): AgentCommand | 'help
     ...(name !== undefined && { name }),
     ...(slots !== undefined && { slots: parseNumber('slots', slots) }),
     ...(cpus !== undefined && { cpus: parseNumber('cpus', cpus) }),
-    ...(memory !== undefined && { memoryBytes: parseMemory(memory) }),
+    ...(memory !== undefined && { memoryBytes: parseSize('memory', memory) }),
     ...(gpus !== undefined && { gpus: parseNumber('gpus', gpus) }),
+    ...(disk !== undefined && { diskBytes: parseSize('disk', disk) }),
     ...(label !== undefined && { labels: Object.fromEntries(label.map(parseLabel)) }),
   };
 }
@@ -108,11 +112,11 @@ function parseNumber(option: string, text: string): number {
   return value;
 }
 
-function parseMemory(text: string): number {
+function parseSize(option: string, text: string): number {
   try {
     return parseBytes(text);
   } catch (error) {
-    throw usage(`--memory ${messageOf(error)}`, error);
+    throw usage(`--${option} ${messageOf(error)}`, error);
   }
 }
 

@@ -209,6 +209,12 @@ export const agentList = (now: number): ListView<AgentView> => ({
     { title: 'CPUS', text: (agent) => String(agent.cpus), wide: true, align: 'right' },
     { title: 'MEMORY', text: (agent) => formatBytes(agent.memoryBytes), wide: true, align: 'right' },
     { title: 'GPUS', text: (agent) => String(agent.gpus), wide: true, align: 'right' },
+    {
+      title: 'DISK',
+      text: (agent) => (agent.diskBytes === null ? '-' : formatBytes(agent.diskBytes)),
+      wide: true,
+      align: 'right',
+    },
     { title: 'ARCH', text: (agent) => agent.arch, wide: true },
     { title: 'ISOLATION', text: (agent) => agent.isolation, wide: true },
     { title: 'VERSION', text: (agent) => agent.version, wide: true },

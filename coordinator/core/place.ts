@@ -6,6 +6,8 @@ export interface AgentShape {
   cpus: number;
   memoryBytes: number;
   gpus: number;
+  /** Null: it does not say, and so nothing is held against it. */
+  diskBytes: number | null;
   labels: Readonly<Record<string, string>>;
 }
 
@@ -100,7 +102,7 @@ function agentProblems(spec: JobSpec, pool: PlacePool): string[] {
 
 function resourceNeeds({ resources }: JobSpec, pool: PlacePool): Need[] {
   const largest = (of: (shape: AgentShape) => number): number => Math.max(...pool.shapes.map(of));
-  const { cpus, memoryBytes, gpus } = resources;
+  const { cpus, memoryBytes, gpus, diskBytes } = resources;
   const needs: Need[] = [
     {
       text: `cpus ${cpus}`,
@@ -120,6 +122,13 @@ function resourceNeeds({ resources }: JobSpec, pool: PlacePool): Need[] {
       text: `gpus ${gpus}`,
       met: (shape) => shape.gpus >= gpus,
       has: () => `at most ${largest((shape) => shape.gpus)} on one agent`,
+    });
+  }
+  if (diskBytes !== null) {
+    needs.push({
+      text: `disk ${asMebibytes(diskBytes)}`,
+      met: (shape) => (shape.diskBytes ?? Infinity) >= diskBytes,
+      has: () => `at most ${asMebibytes(largest((shape) => shape.diskBytes ?? Infinity))} on one agent`,
     });
   }
   return needs;

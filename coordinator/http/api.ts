@@ -187,6 +187,7 @@ export const agentView = z.object({
   cpus: z.number(),
   memoryBytes: z.number(),
   gpus: z.number().int(),
+  diskBytes: z.number().nullable(),
   labels: z.record(z.string(), z.string()),
   running: z.number().int(),
   units: z.number().int().describe('units it claims'),

@@ -119,6 +119,7 @@ export function agentsOf(s: Session, pool: string): PoolAgents {
       cpus: capacity.cpus,
       memoryBytes: capacity.memoryBytes,
       gpus: capacity.gpus,
+      diskBytes: capacity.diskBytes ?? null,
       labels,
     };
     shapes.set(JSON.stringify(shape), shape);

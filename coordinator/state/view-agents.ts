@@ -52,6 +52,7 @@ function viewOf(row: Row): AgentView {
     cpus: hello?.capacity.cpus ?? 0,
     memoryBytes: hello?.capacity.memoryBytes ?? 0,
     gpus: hello?.capacity.gpus ?? 0,
+    diskBytes: hello?.capacity.diskBytes ?? null,
     labels: hello?.labels ?? {},
     running: row.ended === null ? row.running : 0,
     units: row.units,

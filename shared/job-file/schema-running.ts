@@ -12,7 +12,9 @@ export const resources = z
       .optional()
       .describe('Processors a task needs; parts such as 0.5 are fine. Default 1.'),
     memory: size.optional().describe('Memory a task gets; over it the task is ended as out of memory.'),
-    disk: size.optional().describe('Disk a task needs.'),
+    disk: size
+      .optional()
+      .describe('Disk that is set aside for a task on its machine; more is not prevented.'),
     gpus: z.int().min(0).max(64).optional().describe('Default 0.'),
   })
   .meta({ examples: [{ cpus: 2, memory: '8GiB' }] });

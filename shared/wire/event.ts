@@ -55,6 +55,8 @@ const capacitySchema = z.object({
   cpus: z.number().positive(),
   memoryBytes: z.number().int().positive(),
   gpus: z.number().int().nonnegative(),
+  /** Absent: not known, and so not counted. */
+  diskBytes: z.number().int().nonnegative().optional(),
 });
 
 const eventSchema = z.discriminatedUnion('type', [

@@ -157,6 +157,7 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
       { flags: '--cpus <n>', help: 'processors it gives to tasks', value: 'number' },
       { flags: '--memory <size>', help: 'memory it gives to tasks, like 8GiB', value: 'bytes' },
       { flags: '--gpus <n>', help: 'GPUs it gives to tasks', value: 'integer' },
+      { flags: '--disk <size>', help: 'disk it gives to tasks (default: what is free)', value: 'bytes' },
       { flags: '--label <key=value>', help: 'what placement may ask for; may be repeated', value: 'labels' },
       {
         flags: '--config <file>',

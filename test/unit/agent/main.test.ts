@@ -76,6 +76,17 @@ describe('settings', () => {
     assert.deepEqual(settings.labels, { zone: 'a', disk: 'slow' });
   });
 
+  it('give the free disk, rounded so that machines of one kind look alike, or what is said', async () => {
+    await using at = await temporaryHome();
+    await writeConfig(at.home);
+    const { capacity } = await loadSettings({ home: at.home, pool: 'local' });
+    const free = capacity.diskBytes ?? 0;
+    assert.ok(free > 0);
+    assert.equal(free % 2 ** Math.max(0, Math.floor(Math.log2(free)) - 3), 0);
+    const said = await loadSettings({ home: at.home, pool: 'local', diskBytes: 5 });
+    assert.equal(said.capacity.diskBytes, 5);
+  });
+
   it('are refused with what is wrong, and what to do', async () => {
     await using at = await temporaryHome();
     const load = (options: object) => loadSettings({ home: at.home, pool: 'local', ...options });

@@ -70,8 +70,13 @@ describe('refusalOf', () => {
 });
 
 describe('Slots', () => {
-  const capacity = { slots: 4, cpus: 1, memoryBytes: 100, gpus: 1 };
-  const need = (milliCpus: number, memoryBytes = 0, gpus = 0) => ({ milliCpus, memoryBytes, gpus });
+  const capacity = { slots: 4, cpus: 1, memoryBytes: 100, gpus: 1, diskBytes: 50 };
+  const need = (milliCpus: number, memoryBytes = 0, gpus = 0, diskBytes = 0) => ({
+    milliCpus,
+    memoryBytes,
+    gpus,
+    diskBytes,
+  });
   const make = () => new Slots(capacity, () => Promise.reject(new Error('none')));
 
   it('adds tenths of cpus exactly', () => {
@@ -85,13 +90,13 @@ describe('Slots', () => {
   it('refuses what does not fit, by each resource', () => {
     const slots = make();
     assert.deepEqual(
-      [need(1001), need(1, 101), need(1, 0, 2)].map((each) => slots.couldEverHold(each)),
-      [false, false, false],
+      [need(1001), need(1, 101), need(1, 0, 2), need(1, 0, 0, 51)].map((each) => slots.couldEverHold(each)),
+      [false, false, false, false],
     );
-    assert.ok(slots.reserve(need(500, 60, 1)));
+    assert.ok(slots.reserve(need(500, 60, 1, 30)));
     assert.deepEqual(
-      [need(501), need(1, 41), need(1, 0, 1)].map((each) => slots.reserve(each)),
-      [false, false, false],
+      [need(501), need(1, 41), need(1, 0, 1), need(1, 0, 0, 21)].map((each) => slots.reserve(each)),
+      [false, false, false, false],
     );
     assert.ok(slots.reserve(need(500, 40)));
   });
@@ -104,9 +109,13 @@ describe('Slots', () => {
         slots.roomFor(need(1, 40)),
         slots.roomFor(need(1)),
         slots.roomFor(need(1, 0, 1)),
+        slots.roomFor(need(1, 0, 0, 25)),
       ],
-      [3, 2, 4, 1],
+      [3, 2, 4, 1, 2],
     );
+    const { diskBytes: _, ...unknown } = capacity;
+    const anyDisk = new Slots(unknown, () => Promise.reject(new Error('none')));
+    assert.equal(anyDisk.roomFor(need(1, 0, 0, 2 ** 50)), 4, 'a disk that is not known is not counted');
   });
 });
 

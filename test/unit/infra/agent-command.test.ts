@@ -23,7 +23,7 @@ async function runWith(args: readonly string[], fail?: Error) {
 
 test('every option reaches the agent under the name that it takes', () => {
   const args =
-    '--pool big --home /h --config /c.json --name one --slots 4 --cpus 1.5 --memory 8GiB --gpus 2 --label a=1 --label b=x=y';
+    '--pool big --home /h --config /c.json --name one --slots 4 --cpus 1.5 --memory 8GiB --gpus 2 --disk 1GiB --label a=1 --label b=x=y';
   const expected: AgentCommand & RunAgentOptions = {
     pool: 'big',
     home: '/h',
@@ -33,6 +33,7 @@ test('every option reaches the agent under the name that it takes', () => {
     cpus: 1.5,
     memoryBytes: 8 * 2 ** 30,
     gpus: 2,
+    diskBytes: 2 ** 30,
     labels: { a: '1', b: 'x=y' },
   };
   assert.deepEqual(parseAgentCommand(args.split(' ')), expected);
@@ -45,7 +46,7 @@ test('what is not said is left to the agent', () => {
 test('the help names every option and starts nothing', async () => {
   const { code, stdout, stderr, commands } = await runWith(['--help']);
   assert.deepEqual({ code, stdout, stderr, commands }, { code: 0, stdout: HELP, stderr: '', commands: [] });
-  for (const option of ['pool', 'home', 'config', 'name', 'slots', 'cpus', 'memory', 'gpus', 'label'])
+  for (const option of ['pool', 'home', 'config', 'name', 'slots', 'cpus', 'memory', 'gpus', 'disk', 'label'])
     assert.ok(HELP.includes(`--${option} `), option);
 });
 
@@ -58,6 +59,7 @@ const WRONG: readonly (readonly [args: string, said: RegExp])[] = [
   ['--pool local --cpus=', /--cpus "" is no number/],
   ['--pool local --gpus Infinity', /--gpus "Infinity" is no number/],
   ['--pool local --memory 8G', /--memory .*8GiB/],
+  ['--pool local --disk 8G', /--disk .*8GiB/],
   ['--pool local --label gpu', /--label "gpu" .*KEY=VALUE/],
   ['--pool local --label =x', /--label "=x" .*KEY=VALUE/],
 ];

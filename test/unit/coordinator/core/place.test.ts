@@ -13,6 +13,7 @@ const shape = (fields: Partial<AgentShape> = {}): AgentShape => ({
   cpus: 4,
   memoryBytes: 8 * 1024 ** 3,
   gpus: 0,
+  diskBytes: null,
   labels: {},
   ...fields,
 });
@@ -46,6 +47,13 @@ test('each requirement is named with its value and what the pool has', () => {
     'requires memory 16384 MiB; this pool has at most 8192 MiB on one agent',
   );
   assert.equal(said({}, { gpus: 1 }), 'requires gpus 1; this pool has at most 0 on one agent');
+  const small = pool({ shapes: [shape({ diskBytes: 2 ** 30 })] });
+  assert.equal(
+    said({}, { diskBytes: 2 ** 31 }, small),
+    'requires disk 2048 MiB; this pool has at most 1024 MiB on one agent',
+  );
+  assert.equal(said({}, { diskBytes: 2 ** 30 }, small), '');
+  assert.equal(said({}, { diskBytes: 2 ** 50 }), '', 'an agent that does not say is not ruled out');
   assert.equal(said({ labels: { disk: 'ssd' } }), 'requires labels disk=ssd; this pool has none');
   assert.equal(
     said({ labels: { disk: 'ssd' } }, {}, pool({ labels: { disk: 'hdd' } })),
