@@ -1,5 +1,6 @@
 import { homeDirectory } from '../../shared/paths.ts';
 import { Client } from './client.ts';
+import { DETACHED } from './exit.ts';
 import { type Format, Output } from './output/output.ts';
 
 /** What every command gets: where things are, where to print, and whom to ask. */
@@ -46,7 +47,8 @@ function catchInterrupt(): AbortSignal {
   if (controller === undefined) {
     controller = new AbortController();
     const interrupt = controller;
-    process.once('SIGINT', () => interrupt.abort());
+    // Not `once`: the package that draws progress ends the process when it finds no other listener, and it looks after us.
+    process.on('SIGINT', () => (interrupt.signal.aborted ? process.exit(DETACHED) : interrupt.abort()));
   }
   return controller.signal;
 }

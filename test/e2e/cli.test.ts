@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { waitFor } from '../helpers/wait.ts';
 import { Cluster } from '../helpers/cluster.ts';
-import { type CliResult, clobi } from '../helpers/process.ts';
+import { CLOBI, type CliResult, clobi } from '../helpers/process.ts';
 
 /** The command line against a real coordinator and agent: exit codes, what is on stdout, what errors say. */
 let cluster: Cluster;
@@ -60,6 +62,28 @@ describe('exit codes', () => {
     const second = await run('coordinator', 'start');
     assert.equal(second.code, 6);
     assert.match(second.stderr, new RegExp(String(cluster.coordinator?.child.pid)));
+  });
+});
+
+describe('Ctrl-C on a terminal', () => {
+  test('while watching detaches, says so and leaves the job alone', async () => {
+    const job = await submitted('apiVersion: clobi/v1\nname: watched\ncommand: [sleep, "600"]\n');
+    // A new terminal has no size.
+    const line = `stty cols 100 rows 30; exec "${process.execPath}" "${CLOBI}" watch ${job} --home "${cluster.home}"`;
+    const terminal = spawn('script', ['-qfec', line, '/dev/null'], { stdio: 'pipe' });
+    let shown = '';
+    terminal.stdout.on('data', (chunk: Buffer) => void (shown += chunk.toString()));
+    const exited = once(terminal, 'exit');
+    await waitFor('progress', () => shown.includes('watched'));
+    terminal.stdin.write('\x03');
+    const [code] = (await exited) as [number];
+    assert.match(shown, /Detached\. The job goes on/);
+    assert.equal(code, 130);
+    const view = JSON.parse((await run('job', 'show', job, '-o', 'json')).stdout) as {
+      endedAt: number | null;
+    };
+    assert.equal(view.endedAt, null);
+    await run('job', 'cancel', job);
   });
 });
 
@@ -143,7 +167,9 @@ describe('what a person asks', () => {
     const retried = await run('job', 'retry', job, '--failed', '--memory', '64MiB', '-o', 'name');
     assert.equal(retried.code, 0, retried.stderr);
     const next = retried.stdout.trim();
-    assert.match((await run('job', 'retry', job)).stdout, /^\w{26}\n$/, 'the id alone, as submit prints it');
+    const plain = (await run('job', 'retry', job)).stdout;
+    assert.match(plain, /^\w{26}\n$/, 'the id alone, as submit prints it');
+    await run('job', 'wait', plain.trim());
     assert.equal((await run('job', 'wait', next)).code, 0);
     const tasks = JSON.parse((await run('task', 'list', next, '-o', 'json')).stdout) as { index: number }[];
     assert.deepEqual(
