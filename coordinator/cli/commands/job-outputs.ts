@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { EXIT } from '../../../shared/errors.ts';
+import type { JobSpec } from '../../../shared/job-spec.ts';
 import { formatBytes } from '../../../shared/units-of-measure.ts';
 import type { JobView, OutputView } from '../../http/api.ts';
 import type { Context } from '../context.ts';
@@ -7,7 +8,8 @@ import { type DownloadResult, downloadOutputs } from '../download.ts';
 import { DETACHED } from '../exit.ts';
 import { parseJob } from '../ids.ts';
 import { openProgress } from '../output/progress.ts';
-import { plural } from '../output/text.ts';
+import type { Output } from '../output/output.ts';
+import { formatSpan, plural } from '../output/text.ts';
 import { outputPages } from '../paging.ts';
 import { outputList } from '../views.ts';
 
@@ -42,7 +44,23 @@ export async function run(context: Context, args: readonly string[], options: Op
     context.output.note('Interrupted. The same command goes on where it was.');
     return DETACHED;
   }
-  return reportDownload(context, directory, result);
+  await printDownload(context.output, directory, result);
+  if (result.failures.length === 0) return EXIT.ok;
+  const { retention } = await client.get<JobSpec>(`/v1/jobs/${job.id}/spec`);
+  context.output.error(describeFailures(result, job, retention));
+  return EXIT.failed;
+}
+
+function describeFailures(
+  { failures }: DownloadResult,
+  { endedAt }: JobView,
+  { resultsMs }: JobSpec['retention'],
+): string {
+  const what = `${plural(failures.length, 'file')} could not be brought.`;
+  const isOver = resultsMs !== null && endedAt !== null && endedAt + resultsMs < Date.now();
+  return isOver
+    ? `${what} The job kept its results for ${formatSpan(resultsMs)} after its end (retention.results), which are over.`
+    : `${what} The same command tries them again.`;
 }
 
 async function* selectTasks(
@@ -54,8 +72,7 @@ async function* selectTasks(
     yield wanted === undefined ? page : page.filter((output) => wanted.has(output.index));
 }
 
-async function reportDownload(context: Context, directory: string, result: DownloadResult): Promise<number> {
-  const { output } = context;
+async function printDownload(output: Output, directory: string, result: DownloadResult): Promise<void> {
   await output.record(
     { directory, ...result },
     {
@@ -68,9 +85,4 @@ async function reportDownload(context: Context, directory: string, result: Downl
     },
   );
   for (const failure of result.failures.slice(0, 20)) output.error(`${failure.path}: ${failure.why}`);
-  if (result.failures.length === 0) return EXIT.ok;
-  output.error(
-    `${plural(result.failures.length, 'file')} could not be brought. The same command tries them again.`,
-  );
-  return EXIT.failed;
 }
