@@ -7,8 +7,8 @@ import { clockDifference, watchDates } from './clock-skew.ts';
 import {
   type Attributes,
   arnOf,
-  createQueue,
   deadQueueOf,
+  ensureQueue,
   MAX_RECEIVES,
   readAttributes,
   redrivePolicy,
@@ -159,7 +159,7 @@ export class SqsManager implements Manager {
     const settings = differences
       .filter(({ thing, mendable }) => mendable && thing === `queue ${queue.name}`)
       .map(({ setting }) => setting);
-    if (settings.includes('exists')) return createQueue(queue);
+    if (settings.includes('exists')) return ensureQueue(queue);
     const Attributes: Attributes = Object.fromEntries(
       CHECKS.filter(({ setting }) => settings.includes(setting)).map(({ name }) => [name, WANTED[name]]),
     );

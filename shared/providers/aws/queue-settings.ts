@@ -37,7 +37,7 @@ export async function ensureQueue(queue: NamedQueue): Promise<void> {
   }
 }
 
-export async function createQueue(queue: NamedQueue): Promise<void> {
+async function createQueue(queue: NamedQueue): Promise<void> {
   const dead = deadQueueOf(queue.name);
   const deadArn = dead === undefined ? undefined : await arnOf(queue.sibling(dead));
   const Attributes = {
