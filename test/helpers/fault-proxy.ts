@@ -23,6 +23,8 @@ export class FaultProxy {
   /** Requests that came, and of those the ones that a fault was done to. */
   seen = 0;
   harmed = 0;
+  /** Requests by what they ask for: the action of SQS, else the method. */
+  readonly asked = new Map<string, number>();
   readonly #target: URL;
   readonly #server: Server;
 
@@ -56,6 +58,8 @@ export class FaultProxy {
 
   async #serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     this.seen += 1;
+    const operation = operationOf(incoming);
+    this.asked.set(operation, (this.asked.get(operation) ?? 0) + 1);
     const { fault } = this;
     if (fault.kind !== 'none') this.harmed += 1;
     switch (fault.kind) {
@@ -106,6 +110,11 @@ export class FaultProxy {
     answer.writeHead(reply.statusCode ?? 502, reply.rawHeaders);
     reply.pipe(answer);
   }
+}
+
+function operationOf({ headers, method = '' }: IncomingMessage): string {
+  const action = headers['x-amz-target'];
+  return typeof action === 'string' ? (action.split('.')[1] ?? action) : method;
 }
 
 /** Names and values in the order and spelling in which they came. */

@@ -116,14 +116,16 @@ test('an aborted receive waits for the poll under way and hands over what came',
 test('messages done together cost one request, and one may fail alone', async () => {
   const bodies = ['a', 'b', 'c'];
   await using room = await withQueue((operation, response) => {
-    if (operation === 'DeleteMessageBatch')
-      return json(response, 200, {
+    if (operation === 'DeleteMessageBatch') {
+      json(response, 200, {
         Successful: [{ Id: '0' }],
         Failed: [
           { Id: '1', Code: 'ReceiptHandleIsInvalid', SenderFault: true },
           { Id: '2', Code: 'InternalError', SenderFault: false },
         ],
       });
+      return;
+    }
     json(response, 200, {
       Messages: bodies.map((Body) => ({ MessageId: Body, Body, MD5OfBody: md5(Body), ReceiptHandle: Body })),
     });
@@ -147,11 +149,13 @@ test('a lease ends 12 hours after the receive, and one that went to another is l
     },
   ];
   await using room = await withQueue((operation, response) => {
-    if (operation === 'ChangeMessageVisibilityBatch')
-      return json(response, 200, {
+    if (operation === 'ChangeMessageVisibilityBatch') {
+      json(response, 200, {
         Successful: [],
         Failed: [{ Id: '0', SenderFault: true, ...failures.shift() }],
       });
+      return;
+    }
     json(response, 200, {
       Messages: [{ MessageId: 'm', Body: 'a', MD5OfBody: md5('a'), ReceiptHandle: 'r' }],
     });

@@ -92,7 +92,10 @@ test('of a conditional put whose answer was lost, what is there now tells whose 
   ]) {
     let puts = 0;
     await using room = await withStore(({ method }, response) => {
-      if (method === 'HEAD') return xmlError(response, 404, { code: 'NoSuchKey' });
+      if (method === 'HEAD') {
+        xmlError(response, 404, { code: 'NoSuchKey' });
+        return;
+      }
       if (method === 'GET') return response.writeHead(200, { etag: '"e"' }).end(there);
       puts += 1;
       if (puts === 1) response.socket?.destroy();
@@ -107,7 +110,10 @@ test('of a conditional put whose answer was lost, what is there now tells whose 
 test('a conflict of conditional puts is tried again', async () => {
   let puts = 0;
   await using room = await withStore(({ method }, response) => {
-    if (method === 'HEAD') return xmlError(response, 404, { code: 'NoSuchKey' });
+    if (method === 'HEAD') {
+      xmlError(response, 404, { code: 'NoSuchKey' });
+      return;
+    }
     puts += 1;
     if (puts === 1) xmlError(response, 409, { code: 'ConditionalRequestConflict' });
     else response.writeHead(200, { etag: '"e"' }).end();
