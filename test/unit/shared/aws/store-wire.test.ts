@@ -96,7 +96,10 @@ test('of a conditional put whose answer was lost, what is there now tells whose 
         xmlError(response, 404, { code: 'NoSuchKey' });
         return;
       }
-      if (method === 'GET') return response.writeHead(200, { etag: '"e"' }).end(there);
+      if (method === 'GET') {
+        response.writeHead(200, { etag: '"e"' }).end(there);
+        return;
+      }
       puts += 1;
       if (puts === 1) response.socket?.destroy();
       else xmlError(response, 412, { code: 'PreconditionFailed' });
