@@ -3,6 +3,8 @@ import { type CommandEntry, GROUPS } from './types.ts';
 const POOLS = { '<pools...>': 'names of pools' };
 const group = GROUPS.services;
 
+const POOLS_OR_ALL = { '[pools...]': 'pools of clobi.yaml (default: all)' };
+
 export const POOL_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'pool list',
@@ -14,6 +16,33 @@ export const POOL_COMMANDS: readonly CommandEntry[] = [
     next: '"clobi explain JOB" tells which pools suit a job, and in which order.',
     group,
     load: () => import('../commands/pool-list.ts'),
+  },
+  {
+    path: 'pool ensure',
+    arguments: POOLS_OR_ALL,
+    summary: 'Make or mend the queues, buckets and containers of pools',
+    details:
+      'Shows first what it would change, and asks. Done twice, the second time finds nothing to do. Queues and stores of this machine need nothing.',
+    options: [{ flags: '-y, --yes', help: 'do not ask' }],
+    examples: [
+      ['pool ensure', 'all pools of clobi.yaml'],
+      ['pool ensure aws --yes', 'one, without asking'],
+    ],
+    next: '"clobi coordinator start", then agents: "clobi agent start --pool POOL".',
+    group,
+    load: () => import('../commands/pool-ensure.ts'),
+  },
+  {
+    path: 'pool check',
+    arguments: POOLS_OR_ALL,
+    summary: 'Say what is not as it should be with the queues and stores of pools; changes nothing',
+    examples: [
+      ['pool check', 'all pools of clobi.yaml'],
+      ['pool check aws -o json', 'one, for programs'],
+    ],
+    next: '"clobi pool ensure" mends what can be mended; the exit code is 1 when jobs cannot run.',
+    group,
+    load: () => import('../commands/pool-check.ts'),
   },
   {
     path: 'pool pause',
