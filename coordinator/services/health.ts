@@ -1,3 +1,4 @@
+import { isCode } from '../../shared/errors.ts';
 import type { Guard } from '../../shared/providers/guard/guard.ts';
 import { type GuardHealth, joinHealth } from '../../shared/providers/guard/health.ts';
 import { Service } from '../../shared/service.ts';
@@ -5,6 +6,8 @@ import { controlKey } from '../../shared/wire/keys.ts';
 import type { Context, Pool } from './context.ts';
 
 const INTERVAL_MS = 1_000;
+/** While work is out, the store is looked at so often: the coordinator may ask nothing else of it for long. */
+const LOOK_MS = 10_000;
 
 type Guarded = Pick<Pool, 'guard' | 'storeGuard'>;
 
@@ -31,6 +34,7 @@ export class Prober {
   readonly #context: Context;
   readonly #pool: Pool;
   #ends: (() => void)[] = [];
+  #nextLookAt = 0;
 
   constructor(context: Context, pool: Pool) {
     this.#context = context;
@@ -64,7 +68,26 @@ export class Prober {
     for (const guard of guardsOf(this.#pool)) {
       for (const operation of guard.due()) await this.#probe(guard, operation);
     }
+    await this.#lookAtStore();
     return false;
+  }
+
+  /**
+   * Agents that cannot upload keep what they run and live on, so nothing else tells that a pool's store is gone. A look
+   * that fails is followed by others at once, until the breaker opens or it was an accident.
+   */
+  async #lookAtStore(): Promise<void> {
+    const { state, clock } = this.#context;
+    const { name, storeGuard } = this.#pool;
+    const now = clock.now();
+    if (now < this.#nextLookAt || storeGuard.refusal('store.get') !== undefined) return;
+    if (state.load(name, 0).outstandingUnits === 0) return;
+    try {
+      await this.#try(storeGuard, 'store.get');
+      this.#nextLookAt = now + LOOK_MS;
+    } catch (error) {
+      if (isCode(error, 'NOT_FOUND')) this.#nextLookAt = now + LOOK_MS;
+    }
   }
 
   /** Never rejects: the guard remembers what happened. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { ThreeClouds } from '../helpers/three-clouds.ts';
+import { after, describe, test } from 'node:test';
+import { startEmulators, ThreeClouds } from '../helpers/three-clouds.ts';
 import { waitFor } from '../helpers/wait.ts';
 
 /** The points of R2 and R4 once more, where messages and objects are in emulated clouds. */
 const TASKS = 24;
 const CLOUDS = ['aws', 'azure'];
+
+const emulators = await startEmulators();
+after(() => Promise.all([emulators.aws[Symbol.asyncDispose](), emulators.azure[Symbol.asyncDispose]()]));
 
 const spec = (pools: string[]) => ({
   command: ['sh', '-c', 'echo "$CLOBI_TASK_INDEX" > out.txt'],
@@ -23,7 +26,7 @@ async function judge(clouds: ThreeClouds, job: string): Promise<void> {
 describe('kill -9 of the coordinator while it sends to both clouds, at', () => {
   for (const point of ['dispatch.before-send', 'dispatch.after-send', 'dispatch.after-mark'])
     test(point, { timeout: 180_000 }, async () => {
-      await using clouds = await ThreeClouds.create();
+      await using clouds = await ThreeClouds.create({}, emulators);
       const { cluster } = clouds;
       await cluster.startCoordinator();
       for (const pool of CLOUDS) cluster.startAgent(`at-${pool}`, { pool });
@@ -49,7 +52,7 @@ describe('kill -9 of an agent', () => {
       'report.after-event',
     ])
       test(`of ${pool} at ${point}`, { timeout: 180_000 }, async () => {
-        await using clouds = await ThreeClouds.create();
+        await using clouds = await ThreeClouds.create({}, emulators);
         const { cluster } = clouds;
         await cluster.startCoordinator();
         const doomed = cluster.startAgent('doomed', { pool, env: { CLOBI_FAULT: point } });

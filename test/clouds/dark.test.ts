@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { type Service, ThreeClouds } from '../helpers/three-clouds.ts';
+import { after, describe, it } from 'node:test';
+import { type Service, startEmulators, ThreeClouds } from '../helpers/three-clouds.ts';
 import { waitFor } from '../helpers/wait.ts';
 
 const TASKS = 240;
+
+const emulators = await startEmulators();
+after(() => Promise.all([emulators.aws[Symbol.asyncDispose](), emulators.azure[Symbol.asyncDispose]()]));
 
 interface Case {
   name: string;
@@ -13,12 +16,13 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: 'the Azure endpoint dies', services: ['azureQueue', 'azureBlob'] },
   { name: 'SQS dies', services: ['sqs'] },
+  { name: 'S3 dies', services: ['s3'] },
 ];
 
 describe('in the middle of a job over three pools', () => {
   for (const one of CASES)
     it(one.name, { timeout: 240_000 }, async () => {
-      await using clouds = await ThreeClouds.create({ holdDown: 2_000 });
+      await using clouds = await ThreeClouds.create({ holdDown: 2_000 }, emulators);
       const { cluster } = clouds;
       await clouds.start();
       const job = await cluster.submit({

@@ -20,7 +20,7 @@ test('what is no unit of ours runs nothing, is counted and shown, and the agent 
 
   for (const pool of ['aws', 'azure']) {
     const queue = await openQueue(
-      (pool === 'aws' ? clouds.aws : clouds.azure).queueUrl(`clobi-${pool}-units`),
+      (pool === 'aws' ? clouds.aws : clouds.azure).queueUrl(`${clouds.ns}-${pool}-units`),
     );
     const genuine = await messageOf(clouds, queue, { pool, command: mark });
     cluster.startAgent(`at-${pool}`, { pool, slots: 1 });

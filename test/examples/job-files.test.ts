@@ -18,8 +18,8 @@ function documentsOf(file: string): unknown[] {
   });
 }
 
-test('there are six, each with a modeline for editors and a README that runs it', () => {
-  assert.equal(files.length, 6);
+test('there are seven, each with a modeline for editors and a README that runs it', () => {
+  assert.equal(files.length, 7);
   for (const file of files) {
     const example = basename(dirname(file));
     assert.equal(readFileSync(file, 'utf8').split('\n')[0], MODELINE, file);

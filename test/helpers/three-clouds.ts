@@ -10,6 +10,18 @@ import { FaultProxy } from './fault-proxy.ts';
 /** The four servers of the two emulated clouds, each behind a proxy of its own. */
 export type Service = 'sqs' | 's3' | 'azureQueue' | 'azureBlob';
 
+export interface Emulators {
+  aws: Fauxqs;
+  azure: Azurite;
+}
+
+export async function startEmulators(): Promise<Emulators> {
+  const [aws, azure] = await Promise.all([startFauxqs({ durable: true }), startAzurite()]);
+  return { aws, azure };
+}
+
+let instances = 0;
+
 /** Cloud pools as quick as the emulators allow; a dark pool is left soon. */
 const QUICK_POOL = { heartbeat: 500, controlPoll: 200, lease: 4_000 };
 
@@ -23,15 +35,24 @@ export class ThreeClouds {
   readonly azure: Azurite;
   readonly proxies: Readonly<Record<Service, FaultProxy>>;
 
-  private constructor(parts: Pick<ThreeClouds, 'cluster' | 'aws' | 'azure' | 'proxies'>) {
+  /** Queues and objects of each instance have names of their own: emulators may serve several, one after the other. */
+  readonly ns = `t${String(process.pid)}-${String((instances += 1))}`;
+  readonly #ownsEmulators: boolean;
+
+  private constructor(
+    parts: Pick<ThreeClouds, 'cluster' | 'aws' | 'azure' | 'proxies'>,
+    ownsEmulators: boolean,
+  ) {
     this.cluster = parts.cluster;
     this.aws = parts.aws;
     this.azure = parts.azure;
     this.proxies = parts.proxies;
+    this.#ownsEmulators = ownsEmulators;
   }
 
-  static async create(settings: Settings = {}): Promise<ThreeClouds> {
-    const [aws, azure] = await Promise.all([startFauxqs({ durable: true }), startAzurite()]);
+  /** Without `emulators` it starts its own. */
+  static async create(settings: Settings = {}, emulators?: Emulators): Promise<ThreeClouds> {
+    const { aws, azure } = emulators ?? (await startEmulators());
     const [sqs, s3, azureQueue, azureBlob] = await Promise.all(
       [aws.endpoint, aws.endpoint, originOf(azure.endpoints.queue), originOf(azure.endpoints.blob)].map(
         (target) => FaultProxy.start(target),
@@ -41,7 +62,8 @@ export class ThreeClouds {
     // The checker opens the stores in this process.
     Object.assign(process.env, aws.env, azure.env);
     const cluster = await Cluster.create({}, { ...aws.env, ...azure.env });
-    const clouds = new ThreeClouds({ cluster, aws, azure, proxies: { sqs, s3, azureQueue, azureBlob } });
+    const proxies = { sqs, s3, azureQueue, azureBlob };
+    const clouds = new ThreeClouds({ cluster, aws, azure, proxies }, emulators === undefined);
     await clouds.#configure({ ...QUICK, dead: 5_000, ...settings });
     return clouds;
   }
@@ -49,7 +71,8 @@ export class ThreeClouds {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster[Symbol.asyncDispose]();
     await Promise.all(Object.values(this.proxies).map((proxy) => proxy[Symbol.asyncDispose]()));
-    await Promise.all([this.aws[Symbol.asyncDispose](), this.azure[Symbol.asyncDispose]()]);
+    if (this.#ownsEmulators)
+      await Promise.all([this.aws[Symbol.asyncDispose](), this.azure[Symbol.asyncDispose]()]);
   }
 
   /** A coordinator, and in each pool an agent of that name. */
@@ -62,8 +85,8 @@ export class ThreeClouds {
   storeUrls(): string[] {
     return [
       `file:${join(this.cluster.home, 'store')}`,
-      this.aws.storeUrl('clobi-test'),
-      this.azure.storeUrl('clobi-test'),
+      this.aws.storeUrl('clobi-test', this.ns),
+      this.azure.storeUrl('clobi-test', this.ns),
     ];
   }
 
@@ -73,8 +96,14 @@ export class ThreeClouds {
       aws: { ...this.#place('aws'), ...QUICK_POOL },
       azure: { ...this.#place('azure'), ...QUICK_POOL },
     };
-    await writeFile(join(this.cluster.home, 'clobi.yaml'), JSON.stringify({ ...settings, pools }));
-    for (const url of [this.aws.storeUrl('clobi-test'), this.azure.storeUrl('clobi-test')]) {
+    await writeFile(
+      join(this.cluster.home, 'clobi.yaml'),
+      JSON.stringify({ ...settings, ns: this.ns, pools }),
+    );
+    for (const url of [
+      this.aws.storeUrl('clobi-test', this.ns),
+      this.azure.storeUrl('clobi-test', this.ns),
+    ]) {
       const manager = await openManager(url);
       await manager?.mend((await manager.inspect()).filter(({ mendable }) => mendable));
     }
@@ -86,14 +115,14 @@ export class ThreeClouds {
       const { host } = parseCloudUrl(this.aws.queueUrl('any'));
       return {
         queue: { kind: 'sqs', region: host, endpoint: sqs.url },
-        store: through(this.aws.storeUrl('clobi-test'), s3.url),
+        store: through(this.aws.storeUrl('clobi-test', this.ns), s3.url),
       };
     }
     const { host, endpoint = '' } = parseCloudUrl(this.azure.queueUrl('any'));
     return {
       queue: { kind: 'azure-queue', account: host, endpoint: azureQueue.url + new URL(endpoint).pathname },
       store: through(
-        this.azure.storeUrl('clobi-test'),
+        this.azure.storeUrl('clobi-test', this.ns),
         azureBlob.url + new URL(this.azure.endpoints.blob).pathname,
       ),
     };
