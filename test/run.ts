@@ -17,7 +17,7 @@ const skipped: string[] = [];
 let failed = 0;
 let passed = 0;
 
-const stream = run({ files, concurrency: 2, forceExit: false, timeout: 300_000 });
+const stream = run({ files, concurrency: 2, forceExit: false, timeout: 900_000 });
 stream.on('test:pass', (event) => {
   if (event.skip !== undefined)
     skipped.push(`${relative('.', event.file ?? '')}: ${event.name} (${String(event.skip)})`);

@@ -23,7 +23,8 @@ async function judge(clouds: ThreeClouds, job: string): Promise<void> {
   assert.deepEqual(await clouds.cluster.violations({ copiesAllowed: true }, clouds.storeUrls()), []);
 }
 
-describe('kill -9 of the coordinator while it sends to both clouds, at', () => {
+// Most of a test is waiting: several run at the same time.
+describe('kill -9 of the coordinator while it sends to both clouds, at', { concurrency: 2 }, () => {
   for (const point of ['dispatch.before-send', 'dispatch.after-send', 'dispatch.after-mark'])
     test(point, { timeout: 180_000 }, async () => {
       await using clouds = await ThreeClouds.create({}, emulators);
@@ -43,7 +44,7 @@ describe('kill -9 of the coordinator while it sends to both clouds, at', () => {
     });
 });
 
-describe('kill -9 of an agent', () => {
+describe('kill -9 of an agent', { concurrency: 2 }, () => {
   for (const pool of CLOUDS)
     for (const point of [
       'task.after-run',

@@ -65,7 +65,8 @@ async function diesAt(doomed: Process, point: string): Promise<void> {
   assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
 }
 
-describe('a crash of the coordinator at', () => {
+// Most of a test is waiting: several run at the same time.
+describe('a crash of the coordinator at', { concurrency: 3 }, () => {
   for (const point of COORDINATOR_POINTS) {
     test(point, async () => {
       await using cluster = await Cluster.create(NO_HEARTBEAT);
@@ -151,7 +152,7 @@ describe('a crash of the coordinator at', () => {
   });
 });
 
-describe('a crash of an agent at', () => {
+describe('a crash of an agent at', { concurrency: 3 }, () => {
   for (const point of AGENT_POINTS) {
     test(point, async () => {
       await using cluster = await Cluster.create();

@@ -12,7 +12,8 @@ const summary = (violations: readonly Violation[]): string =>
   violations.map(({ rule, task, text }) => `${rule} ${task}: ${text}`).join('\n');
 
 for (const { story, bugs, play } of scenarios) {
-  describe(story, () => {
+  // Most of a story is waiting: several are told at the same time.
+  describe(story, { concurrency: 3 }, () => {
     test('the checker finds nothing in the program as it is', async () => {
       assert.equal(summary(await play('')), '');
     });

@@ -167,7 +167,7 @@ pools:
   );
   assert.deepEqual(found, [
     '--set flush: flush is "now"; it must be a time from 1 ms to 60000 ms, like 200ms',
-    '--set nonsense: unknown setting "nonsense"; known here: ns, listen, logLevel, heartbeat, dead, lease, flush, controlPoll, patience, lookahead, unitTarget, notAfter, epochCheck',
+    '--set nonsense: unknown setting "nonsense"; known here: ns, listen, logLevel, heartbeat, dead, lease, flush, controlPoll, patience, lookahead, unitTarget, notAfter, holdDown, epochCheck',
     '1:1 unknown setting "hartbeat"; did you mean "heartbeat"?',
     '2:7 dead is "soon"; it must be a time from 50 ms to 86400000 ms, like 15s',
     '3:8 store: is "s4://bucket"; it must be the URL of a store, like file:PATH, s3://BUCKET/PREFIX or azblob://ACCOUNT/CONTAINER/PREFIX',
