@@ -104,7 +104,7 @@ function adviceFor({ code, date, name }: Thrown, { role, action }: Asked): strin
   if (code === 'AuthenticationFailed' || code === 'InvalidAuthenticationInfo')
     return 'The key, SAS or token is wrong, has expired, or is of another account.';
   if (code === 'AuthorizationFailure')
-    return `The account’s firewall refuses this network, or the right is missing: the role "${role}" (${action}).`;
+    return `The SAS has expired, the account’s firewall refuses this network, or a right is missing: the role "${role}" (${action}).`;
   if (code === '' && name !== '')
     return 'No token could be had: is the identity assigned to this machine, and are the AZURE_… variables right?';
   return `Give the identity the role "${role}" (${action}), or the SAS that right.`;

@@ -1,6 +1,7 @@
 import type { BlobClient, BlobItem, BlockBlobClient } from '@azure/storage-blob';
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import PQueue from 'p-queue';
 import type { DirectUploads } from '../direct.ts';
 import type { Meter } from '../meter.ts';
 import type {
@@ -26,6 +27,7 @@ const BATCH_LIMIT = 256;
 /** A file up to this size goes in one request, a larger one in blocks, so many at a time. */
 const SINGLE_SHOT_BYTES = 16 * 1024 * 1024;
 const PARALLEL_BLOCKS = 4;
+const PARALLEL_REMOVALS = 16;
 
 export function openBlobStore(url: CloudUrl, access: Access, meter: Meter): BlobStore {
   const place = placeOf(url, access, meter);
@@ -98,7 +100,11 @@ class BlobStore implements ObjectStore {
   async remove(keys: readonly string[]): Promise<void> {
     for (let at = 0; at < keys.length; at += BATCH_LIMIT) {
       const some = keys.slice(at, at + BATCH_LIMIT);
-      await this.#ask('remove', some[0] ?? '', () => this.#removeBatch(some.map((key) => this.#blob(key))));
+      const blobs = some.map((key) => this.#blob(key));
+      await this.#ask('remove', some[0] ?? '', () =>
+        // A SAS need not cover what a batch asks of the container.
+        this.#signer === undefined ? removeSingly(blobs) : this.#removeBatch(blobs),
+      );
     }
   }
 
@@ -137,6 +143,11 @@ class BlobStore implements ObjectStore {
       );
     }
   }
+}
+
+async function removeSingly(blobs: readonly BlobClient[]): Promise<void> {
+  const removals = new PQueue({ concurrency: PARALLEL_REMOVALS });
+  await removals.addAll(blobs.map((blob) => () => blob.deleteIfExists()));
 }
 
 interface Conditions {
