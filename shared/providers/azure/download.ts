@@ -3,9 +3,6 @@ import { PassThrough, Readable } from 'node:stream';
 import type { GetOptions, StoredObject } from '../ports.ts';
 import { azureCodeOf } from './errors.ts';
 
-/** A broken download is taken up again where it broke, so often; then its stream fails. */
-const MAX_RESUMPTIONS = 3;
-
 /** Undefined where the object has the ETag of `ifNoneMatch`. `translate` is applied to errors of the stream too. */
 export async function download(
   blob: BlockBlobClient,
@@ -16,7 +13,8 @@ export async function download(
   const count = range?.to === undefined ? undefined : range.to - range.from + 1;
   try {
     const response = await blob.download(range?.from ?? 0, count, {
-      maxRetryRequests: MAX_RESUMPTIONS,
+      // Whoever reads begins anew: the SDK takes up only some of the downloads that break.
+      maxRetryRequests: 0,
       ...(ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch: `"${ifNoneMatch}"` } }),
     });
     const etag = bareEtag(response.etag);
@@ -43,7 +41,11 @@ function sizeOf({ contentRange, contentLength = 0 }: BlobDownloadResponseParsed)
 function bodyOf(source: NodeJS.ReadableStream | undefined, translate: (error: unknown) => Error): Readable {
   if (!(source instanceof Readable)) return Readable.from([]);
   const body = new PassThrough();
-  source.on('error', (error) => body.destroy(translate(error)));
+  source.on('error', (error) => body.destroy(translate(broken(error))));
   body.on('close', () => source.destroy());
   return source.pipe(body);
 }
+
+/** The SDK calls it aborted, or corrupt, when the connection breaks before all bytes are here. */
+const broken = (cause: Error): Error =>
+  Object.assign(new Error('the connection broke', { cause }), { code: 'ECONNRESET' });
