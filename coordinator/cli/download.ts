@@ -7,7 +7,7 @@ import { ClobiError, messageOf } from '../../shared/errors.ts';
 import type { OutputView } from '../http/api.ts';
 import type { Client } from './client.ts';
 import { fetchOutput } from './fetch-output.ts';
-import { isFileOfSize, makeParents, placeInside } from './safe-path.ts';
+import { isFileOfSize, makeParents, placeInside } from '../../shared/safe-path.ts';
 
 /** What became of each file. A second call over the same directory brings what is missing. */
 export interface DownloadResult {

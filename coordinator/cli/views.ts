@@ -78,12 +78,24 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
         ? undefined
         : `in ${formatSpan(job.expectedEndAt - now)}`,
     ],
+    ['Published', job.publish === undefined ? undefined : describePublication(job.publish)],
     ['Cancelled', job.cancelReason ?? undefined],
     ['Moved to', job.movedTo ?? undefined],
     ['Retry of', job.retryOf ?? undefined],
     ['Retried by', job.retriedBy.length === 0 ? undefined : job.retriedBy.join(', ')],
   ],
 });
+
+/** `12 tasks at s3://b/p, 3 on the way; 1 task could not be put there yet: …`. */
+function describePublication({ to, tasks, waiting, failure }: NonNullable<JobView['publish']>): string {
+  const there = `${plural(tasks, 'task')} at ${to}`;
+  if (waiting === 0) return there;
+  const failed =
+    failure === null
+      ? ''
+      : `; ${plural(failure.tasks, 'task')} could not be put there yet: ${failure.message}`;
+  return `${there}, ${formatCount(waiting)} on the way${failed}`;
+}
 
 /** `7 succeeded, 2 running, 1 ready`. */
 const describeStates = (job: Pick<JobView, 'counts'>): string =>

@@ -86,6 +86,24 @@ export const jobView = z.object({
   retryOf: z.string().nullable(),
   retriedBy: z.array(z.string()),
   held: z.boolean(),
+  /** Where committed files go beside our store (`outputs.to`): tasks that are there, and that are on the way. */
+  publish: z
+    .object({
+      to: z.string(),
+      tasks: z.number().int(),
+      waiting: z.number().int(),
+      /** The first of those that could not be put there yet. */
+      failure: z
+        .object({
+          tasks: z.number().int(),
+          index: z.number().int(),
+          message: z.string(),
+          tries: z.number().int(),
+          nextTryAt: time,
+        })
+        .nullable(),
+    })
+    .optional(),
   movedTo: z.string().nullable().describe('the pool that a person moved it to; no other takes it'),
 });
 

@@ -2,6 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import { isTerminal, type TaskState } from '../../shared/task-state.ts';
 import type { Explanation, JobView, TaskView } from './api.ts';
 import { explainPools, plural, type Reason, waitingReasons } from './explain-pools.ts';
+import { publishReasons } from './explain-publish.ts';
 import { isOver, taskOf, viewOf } from './find-job.ts';
 import type { ApiContext } from './server.ts';
 
@@ -16,6 +17,7 @@ export function explainJob(api: ApiContext, job: JobId): Explanation {
     ...dependencyReasons(api, job, view.counts.blocked),
     ...(waiting ? waitingReasons(api, view, pools) : []),
     ...countReasons(api, view),
+    ...publishReasons(view),
   ];
   return {
     summary: reasons[0]?.text ?? (over ? `The job ${view.state}.` : `The job is ${view.state}.`),

@@ -13,6 +13,7 @@ import { Janitor } from './janitor.ts';
 import { Prober } from './health.ts';
 import { Recaller } from './recaller.ts';
 import { Rescuer } from './rescuer.ts';
+import { Publisher } from './publisher.ts';
 import { References } from './references.ts';
 import { Sender } from './sender.ts';
 import { Stager } from './stager.ts';
@@ -52,6 +53,7 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
     new Dispatcher(context),
     new Deadlines(context),
     new Janitor(context),
+    new Publisher(context),
   ];
 }
 

@@ -119,7 +119,7 @@ export class Janitor {
 
 /** What may be removed of a job now: nothing before it is over and its end has been exported. */
 export function dueCleanups(
-  view: Pick<JobView, 'endedAt'>,
+  view: Pick<JobView, 'endedAt' | 'publish'>,
   spec: Pick<JobSpec, 'retention'>,
   now: number,
 ): Cleanup[] {
@@ -127,7 +127,9 @@ export function dueCleanups(
   if (endedAt === null) return [];
   const { resultsMs, logsMs } = spec.retention;
   const due: Cleanup[] = [];
-  if (resultsMs !== null && endedAt + resultsMs < now) due.push('results');
+  // What is still to be published is wanted, however old it is.
+  const isWanted = (view.publish?.waiting ?? 0) > 0;
+  if (resultsMs !== null && endedAt + resultsMs < now && !isWanted) due.push('results');
   if (logsMs !== null && endedAt + logsMs < now) due.push('logs');
   if (endedAt + SETTLED_MS < now) due.push('superseded');
   return due;

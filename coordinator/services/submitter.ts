@@ -5,6 +5,7 @@ import { itemsKey, specKey } from '../../shared/wire/keys.ts';
 import type { NewJob } from '../state/store.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import { checkSubmission } from './check-submission.ts';
+import { checkTarget } from './publish-target.ts';
 import type { Context } from './context.ts';
 
 export interface Submitted {
@@ -36,6 +37,7 @@ export class Submitter {
   async submit(submission: Submission): Promise<Submitted> {
     checkSubmission(submission, this.#context);
     const { spec, items } = submission;
+    if (spec.publish !== undefined) await checkTarget(this.#context, spec.publish);
     const job: NewJob = {
       id: newJobId(),
       spec,

@@ -7,6 +7,7 @@ import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
 import { orderState } from './pool-orders.ts';
 import { rebuildState } from './rebuild.ts';
+import { publishState } from './publications.ts';
 import { Session } from './session.ts';
 import { stagingState } from './staging.ts';
 import type { RebuildState, Store } from './store.ts';
@@ -36,6 +37,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     ...orderState(s),
     ...verdictState(s),
     ...stagingState(s),
+    ...publishState(s),
     ...rebuildState(s),
     ...viewsOf(s),
   };

@@ -8,6 +8,7 @@ import { settle } from './dependents.ts';
 import { jobById, jobBySeq, type JobRow, specOf, touchJob } from './job-rows.ts';
 import { insertDependencies, insertJob, jobByKey } from './jobs.ts';
 import { commitOutcome, countRun, unknownAttempt } from './outcomes.ts';
+import { publishAgain } from './publications.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { RebuildState } from './store.ts';
 import { moveTask, restTask, saveTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
@@ -143,6 +144,7 @@ function finish(w: Work): { open: number; lost: number } {
   for (const { seq } of rows) {
     const job = jobBySeq(w.s, seq);
     settle(w, job);
+    publishAgain(w.s, job, w.now);
     if (specOf(w.s, job).retry.lost === 0) total.lost += loseReady(w, job);
     const { ready, blocked } = job.counts;
     total.open += ready + blocked;

@@ -19,7 +19,8 @@ export interface Store
     LivenessState,
     OrderState,
     VerdictState,
-    StagingState {
+    StagingState,
+    PublishState {
   transaction<T>(work: () => T): T;
   /** The epoch of this coordinator's life (R11); 0 before the first start. */
   epoch(): number;
@@ -244,6 +245,14 @@ export interface StagingState {
   fetched(job: JobId, url: string): FetchedContent | undefined;
   /** Only the first one counts. */
   noteFetched(job: JobId, url: string, content: FetchedContent, now: number): void;
+}
+
+/** Files of finished tasks on their way to the place that `outputs.to` names. */
+export interface PublishState {
+  /** At most `limit` tasks whose time has come. */
+  duePublications(now: number, limit: number): { job: JobId; index: number; tries: number }[];
+  notePublished(job: JobId, index: number): void;
+  notePublishFailure(job: JobId, index: number, failure: { error: string; nextTryAt: number }): void;
 }
 
 /** Facts for `rebuild` (R11): an empty store is filled in this order. */

@@ -3,6 +3,7 @@ import { isTerminal, OPEN_STATES, type TerminalState } from '../../shared/task-s
 import { afterExport } from './dependents.ts';
 import { logEvent } from './events.ts';
 import { jobBySeq, type JobRow, shownCounts, stateOf, touchJob } from './job-rows.ts';
+import { publishTasks } from './publications.ts';
 import { applyIn, type Session, type Work } from './session.ts';
 import type { VerdictState } from './store.ts';
 import { taskAt } from './tasks.ts';
@@ -97,6 +98,7 @@ function markExported(w: Work, number: number): void {
   const jobs = countExported(s, rows);
   for (const [job, exported] of jobs) {
     const over = noteEnd(w, job);
+    publishTasks(s, job, exported, w.now);
     afterExport(w, job, { indices: exported, over });
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { JobView } from '../http/api.ts';
 import { agentsOf } from './boots.ts';
 import { jobById, jobBySeq, type JobRow, shownCounts } from './job-rows.ts';
+import { viewPublication } from './publications.ts';
 import type { Session } from './session.ts';
 import type { JobQuery } from './views.ts';
 
@@ -54,6 +55,11 @@ function hasLabel(labels: Readonly<Record<string, string>>, asked: string): bool
   return Object.hasOwn(labels, name) && labels[name] === asked.slice(equals + 1);
 }
 
+function withPublication(s: Session, job: JobRow): Pick<JobView, 'publish'> {
+  const publish = viewPublication(s, job);
+  return publish === undefined ? {} : { publish };
+}
+
 function viewOf(s: Session, job: JobRow, slots: number): JobView {
   const counts = shownCounts(job);
   const retries = s
@@ -77,6 +83,7 @@ function viewOf(s: Session, job: JobRow, slots: number): JobView {
     retryOf: job.retryOf,
     retriedBy: retries.map(({ id }) => id as string),
     held: job.held,
+    ...withPublication(s, job),
     movedTo: job.movedTo,
   };
 }

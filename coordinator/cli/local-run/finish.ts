@@ -12,6 +12,7 @@ import { formatCount, plural } from '../output/text.ts';
 import { taskPages } from '../paging.ts';
 import { openLog } from '../task-log.ts';
 import type { Chain } from './chain.ts';
+import { waitPublished } from './published.ts';
 import { saveResults } from './results.ts';
 
 export interface FinishOptions {
@@ -35,6 +36,12 @@ export async function finishRun(chains: readonly Chain[], options: FinishOptions
     failures.push(
       ...(await saveResults(chain, { ...options, directory: options.results, logs: options.saveLogs })),
     );
+  failures.push(
+    ...(await waitPublished(
+      chains.flatMap(({ jobs }) => jobs),
+      options,
+    )),
+  );
   options.signal.throwIfAborted();
   options.progress.stop();
   for (const failure of failures.slice(0, MOST_SHOWN)) output.error(`${failure.path}: ${failure.why}`);

@@ -10,7 +10,7 @@ import type { LogStream } from '../log-lines.ts';
 import type { Progress } from '../output/progress.ts';
 import { plural } from '../output/text.ts';
 import { outputPages, taskPages } from '../paging.ts';
-import { makeParents, placeInside, removeInside } from '../safe-path.ts';
+import { makeParents, placeInside, removeInside } from '../../../shared/safe-path.ts';
 import { openLog } from '../task-log.ts';
 import { type Chain, findSuperseded } from './chain.ts';
 

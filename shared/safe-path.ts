@@ -1,6 +1,6 @@
 import { lstat, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { ClobiError } from '../../shared/errors.ts';
+import { ClobiError } from './errors.ts';
 
 /**
  * The place inside `directory` for a path that came from elsewhere. Throws `CONFLICT` for anything that is not plainly a path below it:
