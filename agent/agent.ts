@@ -103,6 +103,7 @@ export class Agent {
       report,
       clock,
       log,
+      mostUnits: events.mostClaims,
       ...rest,
     });
     const load = () => ({ running: work.running, freeSlots: slots.freeSlots });

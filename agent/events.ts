@@ -9,6 +9,11 @@ const LARGEST_BATCH_BYTES = 256 * 1024;
 /** Room for the head of a batch: names are at most 64 characters each. */
 const HEAD_BYTES = 512;
 
+/** One claim in a heartbeat: a unit's id of at most 64 characters, its quotes and a comma. */
+const CLAIM_BYTES = 67;
+/** A receive may bring so many more than there was room for. */
+const CLAIMS_SPARE = 64;
+
 /** JSON in ASCII alone: queues differ in which other characters they take, and its length is its size in bytes. */
 export const asciiJson = (value: unknown): string =>
   JSON.stringify(value).replace(
@@ -40,6 +45,12 @@ export class EventSender {
   constructor(options: EventSenderOptions) {
     this.#options = options;
     this.maxEventBytes = Math.min(options.queue.capabilities.maxBodyBytes, LARGEST_BATCH_BYTES) - HEAD_BYTES;
+  }
+
+  /** So many units may be in hand and still be claimed by one heartbeat, which cannot be cut in two (R7). */
+  get mostClaims(): number {
+    const most = Math.floor((this.maxEventBytes - HEAD_BYTES) / CLAIM_BYTES);
+    return Math.max(1, most - CLAIMS_SPARE);
   }
 
   /**

@@ -15,6 +15,8 @@ import type { RunningTask, UnitInHand } from './unit-in-hand.ts';
  * the largest event batch, so that the outcomes fit their event where the queue takes it.
  */
 const SEGMENT_BYTES = 250 * 1024;
+/** So many of a unit's tasks in one event: it must fit the smallest message that any queue takes. */
+const STARTED_AT_ONCE = 100;
 /** When nothing else wakes it; only a delete that failed waits for this. */
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -220,7 +222,10 @@ export class Reporter {
         run,
         at: startedAt,
       }));
-      events.push(eventText({ type: 'started', unit: unit.id, tasks }));
+      for (let from = 0; from < tasks.length; from += STARTED_AT_ONCE)
+        events.push(
+          eventText({ type: 'started', unit: unit.id, tasks: tasks.slice(from, from + STARTED_AT_ONCE) }),
+        );
     }
     return events;
   }

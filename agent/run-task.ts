@@ -106,7 +106,7 @@ async function perform(place: Place, task: TaskToRun, stop: StopState, facts: Fa
     // Nobody waits two minutes for the log of a cancelled task.
     putChunk: (stream, number, body) => {
       const put = (): Promise<unknown> => store.put(logKey(at, stream, number), body);
-      return cancelled.aborted ? put() : withRetries(put, { signal: cancelled });
+      return cancelled.aborted ? put() : withRetries(put, { signal: cancelled, isResult: true });
     },
     cancelled,
     onLimit: stop.onLimit,

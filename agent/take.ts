@@ -42,6 +42,8 @@ export interface TakeOptions {
   clock: Clock;
   log: Logger;
   restMs?: number;
+  /** Never more units in hand than one heartbeat can claim. */
+  mostUnits: number;
 }
 
 /**
@@ -104,8 +106,13 @@ export class Take {
   }
 
   #hasRoom(): boolean {
-    const { work, report } = this.#options;
-    return work.hasRoom() && report.bufferedBytes < MOST_BUFFERED_BYTES && !this.#isResting();
+    const { work, report, held, mostUnits } = this.#options;
+    return (
+      held.size < mostUnits &&
+      work.hasRoom() &&
+      report.bufferedBytes < MOST_BUFFERED_BYTES &&
+      !this.#isResting()
+    );
   }
 
   #isResting(): boolean {

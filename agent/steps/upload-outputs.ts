@@ -53,7 +53,7 @@ async function uploadSmall(
   signal: AbortSignal,
 ): Promise<Content> {
   const body = await readFile(file);
-  await withRetries(() => store.put(key, body), { signal });
+  await withRetries(() => store.put(key, body), { signal, isResult: true });
   return { sha256: createHash('sha256').update(body).digest('hex'), sizeBytes: body.length };
 }
 
@@ -66,7 +66,7 @@ async function uploadLarge(
   const before = await stat(file, { bigint: true });
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash, { signal });
-  const { sizeBytes } = await withRetries(() => store.put(key, { file }), { signal });
+  const { sizeBytes } = await withRetries(() => store.put(key, { file }), { signal, isResult: true });
   const after = await stat(file, { bigint: true });
   if (
     after.mtimeNs !== before.mtimeNs ||

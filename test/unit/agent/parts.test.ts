@@ -9,7 +9,7 @@ import { UnitInHand } from '../../../agent/unit-in-hand.ts';
 import type { AgentId, BootId } from '../../../shared/ids.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import type { Delivery, Queue } from '../../../shared/providers/ports.ts';
-import { eventBatchSchema } from '../../../shared/wire/event.ts';
+import { type AgentEvent, eventBatchSchema } from '../../../shared/wire/event.ts';
 import { MAX_UNIT_BYTES } from '../../../shared/wire/unit.ts';
 import { sealed, unitOf } from './units.ts';
 
@@ -197,6 +197,18 @@ describe('EventSender', () => {
       segment: 's',
       outcomes: null,
     });
+  });
+
+  it('knows how many units one heartbeat can claim where messages are smallest', () => {
+    const smallest = 48 * 1024;
+    const claims = Array.from({ length: sender(smallest).mostClaims + 64 }, () => 'u'.repeat(64));
+    const beat = { type: 'heartbeat', claims, running: 9999, freeSlots: 9999 } as unknown as AgentEvent;
+    const bodies = sender(smallest).pack([eventText(beat)]);
+    assert.ok(claims.length > 600);
+    assert.deepEqual(
+      bodies.map((body) => body.length <= smallest),
+      [true],
+    );
   });
 
   it('never goes beyond its own bound', () => {
