@@ -31,6 +31,8 @@ export interface AgentParts {
   store: ObjectStore;
   startSlot: StartSlot;
   hello: Hello;
+  /** Requests to the cloud since the start, by operation. */
+  requests?: () => Record<string, number>;
   clock: Clock;
   log: Logger;
   /** For tests: how long a unit waits in hand for room, and how long the agent rests after it refused one. */
@@ -106,7 +108,11 @@ export class Agent {
       mostUnits: events.mostClaims,
       ...rest,
     });
-    const load = () => ({ running: work.running, freeSlots: slots.freeSlots });
+    const load = () => {
+      const requests = parts.requests?.() ?? {};
+      const spoken = Object.keys(requests).length > 0 ? { requests } : {};
+      return { running: work.running, freeSlots: slots.freeSlots, ...spoken };
+    };
     const hello = () => (this.#isDraining ? undefined : parts.hello);
     this.#heartbeat = new Heartbeat({ events, held, intervalMs: timing.heartbeatMs, load, hello, log });
     this.#leases = new LeaseKeeper({ held, leaseMs, clock, log });

@@ -8,7 +8,7 @@ export interface HeartbeatOptions {
   events: EventSender;
   held: HeldUnits;
   intervalMs: number;
-  load: () => { running: number; freeSlots: number };
+  load: () => { running: number; freeSlots: number; requests?: Record<string, number> };
   /** Who we are, while we take work. Said again each time: the first hello may be lost, or forgotten with the state (R11). */
   hello: () => AgentEvent | undefined;
   log: Logger;

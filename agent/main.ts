@@ -8,6 +8,7 @@ import { createLogger, type Log } from '../shared/log.ts';
 import { Guard } from '../shared/providers/guard/guard.ts';
 import { guardQueue } from '../shared/providers/guard/queue.ts';
 import { guardStore } from '../shared/providers/guard/store.ts';
+import { RequestCounts } from '../shared/providers/meter.ts';
 import { openQueue, openStore } from '../shared/providers/open.ts';
 import { Agent, type Hello } from './agent.ts';
 import { type AgentOptions, type AgentSettings, loadSettings } from './config.ts';
@@ -56,7 +57,8 @@ async function assemble(settings: AgentSettings, own: OwnDirectory, parent: Log)
     'agent starts',
   );
   const guard = new Guard({ name: `pool ${pool}`, log });
-  const store = guardStore(await openStore(config.store), guard);
+  const meter = new RequestCounts();
+  const store = guardStore(await openStore(config.store, { meter }), guard);
   const cache = await InputCache.open({ directory: join(own.path, 'cache'), store });
   const startSlot = (number: number): Promise<Slot> =>
     openSlot({
@@ -71,10 +73,11 @@ async function assemble(settings: AgentSettings, own: OwnDirectory, parent: Log)
   return new Agent({
     settings,
     identity,
-    units: guardQueue(await openQueue(config.unitsQueue), guard, 'units'),
-    eventsQueue: guardQueue(await openQueue(config.eventsQueue), guard, 'events'),
+    units: guardQueue(await openQueue(config.unitsQueue, { meter }), guard, 'units'),
+    eventsQueue: guardQueue(await openQueue(config.eventsQueue, { meter }), guard, 'events'),
     store,
     startSlot,
+    requests: () => meter.totals(),
     hello: helloOf(settings, isolation.level),
     clock: systemClock,
     log,

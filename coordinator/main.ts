@@ -166,6 +166,7 @@ async function openContext({ config, log, cleanups }: Start): Promise<Context> {
     state,
     store: primary.store,
     storeGuard: primary.guard,
+    storeMeter: primary.meter,
     pools,
     clock: systemClock,
     signals: new Signals(),

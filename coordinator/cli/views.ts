@@ -81,6 +81,7 @@ export const jobRecord = (now: number): RecordView<JobView> => ({
     ['Published', job.publish === undefined ? undefined : describePublication(job.publish)],
     ['Cancelled', job.cancelReason ?? undefined],
     ['Moved to', job.movedTo ?? undefined],
+    ['Requests', describeRequests(job)],
     ['Retry of', job.retryOf ?? undefined],
     ['Retried by', job.retriedBy.length === 0 ? undefined : job.retriedBy.join(', ')],
   ],
@@ -96,6 +97,18 @@ function describePublication({ to, tasks, waiting, failure }: NonNullable<JobVie
       : `; ${plural(failure.tasks, 'task')} could not be put there yet: ${failure.message}`;
   return `${there}, ${formatCount(waiting)} on the way${failed}`;
 }
+
+/** `1,234 (0.12 a task), 0.0005 USD (0.00000005 a task)`; undefined where none was asked of any cloud. */
+function describeRequests({ requests, counts }: JobView): string | undefined {
+  if (requests.count === 0) return undefined;
+  const ended = Math.max(1, counts.succeeded + counts.failed + counts.lost);
+  const each = (requests.count / ended).toPrecision(2);
+  return `${formatCount(Math.round(requests.count))} (${Number(each)} a task), ${formatUsd(requests.usd)} USD (${formatUsd(requests.usd / ended)} a task)`;
+}
+
+/** Two digits that count, never in powers of ten: what a request costs is far behind the point. */
+const formatUsd = (usd: number): string =>
+  usd === 0 ? '0' : usd.toLocaleString('en', { maximumSignificantDigits: 2, useGrouping: false });
 
 /** `7 succeeded, 2 running, 1 ready`. */
 const describeStates = (job: Pick<JobView, 'counts'>): string =>
@@ -246,6 +259,11 @@ export const poolList: ListView<PoolView> = {
       text: (pool) => pool.mode,
       colour: (pool, colours) => (pool.mode === 'open' ? colours.green : colours.yellow),
     },
+    {
+      title: 'HEALTH',
+      text: (pool) => (pool.health.dark ? 'dark' : pool.health.since === null ? 'ok' : 'trying'),
+      colour: (pool, colours) => (pool.health.since === null ? colours.green : colours.red),
+    },
     { title: 'AGENTS', text: (pool) => String(pool.agents), align: 'right' },
     { title: 'SLOTS', text: (pool) => String(pool.slots), align: 'right' },
     { title: 'TASKS OUT', text: (pool) => formatCount(pool.outstandingTasks), align: 'right' },
@@ -257,8 +275,12 @@ export const poolList: ListView<PoolView> = {
       text: (pool) => (pool.modeSince === null ? '-' : formatTime(pool.modeSince)),
       wide: true,
     },
+    { title: 'UNREACHED SINCE', text: (pool) => formatTime(pool.health.since), wide: true },
     { title: 'REGION', text: (pool) => dash(pool.region), wide: true },
+    { title: 'REQUESTS', text: (pool) => formatCount(pool.requests.count), wide: true, align: 'right' },
+    { title: 'USD', text: (pool) => formatUsd(pool.requests.usd), wide: true, align: 'right' },
     { title: 'USD/CPU HOUR', text: (pool) => String(pool.pricePerCpuHour), wide: true, align: 'right' },
     { title: 'LABELS', text: (pool) => formatLabels(pool.labels), wide: true },
+    { title: 'WHY', text: (pool) => dash(pool.health.why), wide: true },
   ],
 };

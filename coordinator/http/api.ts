@@ -31,6 +31,7 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  *   GET    /v1/pools                     → {pools: poolView[]}
  *   POST   /v1/pools/:pool/pause|resume|drain|evacuate      → poolOrderReply
  *   POST   /v1/jobs/:job/move            moveBody → moveReply
+ *   POST   /v1/pools/:pool/retry · POST /v1/pools/:pool/give-up → giveUpReply     (a pool that is dark)
  *   GET    /v1/status                    → statusView;   GET /healthz (no token) · GET /metrics · GET /openapi.json
  *
  * Every call but /healthz and /openapi.json carries `authorization: Bearer <token>`. An error is
@@ -104,6 +105,12 @@ export const jobView = z.object({
         .nullable(),
     })
     .optional(),
+  /** Its share of what providers were asked, and what that costs. */
+  requests: z.object({
+    count: z.number(),
+    usd: z.number(),
+    operations: z.record(z.string(), z.number()),
+  }),
   movedTo: z.string().nullable().describe('the pool that a person moved it to; no other takes it'),
 });
 
@@ -244,7 +251,11 @@ export const poolView = z.object({
   modeSince: time.nullable(),
   comingBack: z.number().int().describe('units asked back and not back yet'),
   health: healthView,
+  /** What its provider was asked, by us and its agents. */
+  requests: z.object({ count: z.number(), usd: z.number(), operations: z.record(z.string(), z.number()) }),
 });
+
+export const giveUpReply = z.object({ pool: z.string(), units: z.number().int() });
 
 export const statusView = z.object({
   version: z.string(),
@@ -270,5 +281,6 @@ export type AgentView = z.infer<typeof agentView>;
 export type MoveBody = z.input<typeof moveBody>;
 export type MoveReply = z.infer<typeof moveReply>;
 export type PoolOrderReply = z.infer<typeof poolOrderReply>;
+export type GiveUpReply = z.infer<typeof giveUpReply>;
 export type PoolView = z.infer<typeof poolView>;
 export type StatusView = z.infer<typeof statusView>;

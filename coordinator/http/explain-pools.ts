@@ -4,7 +4,7 @@ import { finishOf, rankPlaces } from '../core/choose.ts';
 import { hasRoom } from '../core/dispatch.ts';
 import { eligibility, preference } from '../core/place.ts';
 import type { Pool } from '../services/context.ts';
-import { isDark } from '../services/health.ts';
+import { isDark, poolHealth } from '../services/health.ts';
 import { placePool, takesWork, UNKNOWN_MS } from '../services/plan.ts';
 import type { Explanation, JobView } from './api.ts';
 import type { ApiContext } from './server.ts';
@@ -72,11 +72,15 @@ function describe(api: ApiContext, look: Look): string {
 
 function whyNoWork({ state }: ApiContext, pool: Pool): string {
   const { mode, since } = state.poolMode(pool.name);
-  if (mode === 'open' && isDark(pool)) return 'dark: its queue or its store does not answer';
+  if (mode === 'open' && isDark(pool)) return describeDark(poolHealth(pool));
   if (mode === 'open') return 'work is being called back from its queue';
   const when = since === null ? '' : ` since ${new Date(since).toISOString()}`;
   return `${mode}${when}; \`clobi pool resume ${pool.name}\` lets it take work again`;
 }
+
+/** `dark since 2026-01-01T00:00:00.000Z (units.send: …)`. */
+export const describeDark = ({ since, why }: { since: number | null; why: string | null }): string =>
+  `dark${since === null ? '' : ` since ${new Date(since).toISOString()}`}${why === null ? '' : ` (${why})`}`;
 
 /** Why nothing of a job that has ready tasks is dispatched just now. */
 export function waitingReasons(api: ApiContext, view: JobView, pools: readonly PoolExplanation[]): Reason[] {

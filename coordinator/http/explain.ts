@@ -1,7 +1,9 @@
 import type { JobId } from '../../shared/ids.ts';
 import { isTerminal, type TaskState } from '../../shared/task-state.ts';
+import { formatDuration } from '../../shared/units-of-measure.ts';
+import { isDark, poolHealth } from '../services/health.ts';
 import type { Explanation, JobView, TaskView } from './api.ts';
-import { explainPools, plural, type Reason, waitingReasons } from './explain-pools.ts';
+import { describeDark, explainPools, plural, type Reason, waitingReasons } from './explain-pools.ts';
 import { publishReasons } from './explain-publish.ts';
 import { isOver, taskOf, viewOf } from './find-job.ts';
 import type { ApiContext } from './server.ts';
@@ -66,6 +68,7 @@ function taskReasons(
     case 'running':
       return [
         { code: 'running', text: `It runs on agent ${task.agent ?? '?'} of pool ${task.pool ?? '?'}.` },
+        ...darkReasons(api, task),
         ...history,
       ];
     case 'succeeded':
@@ -104,6 +107,7 @@ function dispatchedReasons(api: ApiContext, task: TaskView): Reason[] {
         code: 'dispatched',
         text: `It is in the queue of pool ${pool}; an agent with a free slot takes it.`,
       },
+      ...darkReasons(api, task),
       ...agentReasons(api, task),
     ];
   const { left, failure } = waiting;
@@ -121,6 +125,17 @@ function dispatchedReasons(api: ApiContext, task: TaskView): Reason[] {
       text: `${failure.what} could not be brought to the store of pool ${pool}: ${withoutStop(failure.message)}. It was tried ${plural(failure.tries, 'time')} and is tried again at ${when}.`,
     },
   ];
+}
+
+/** R9: what becomes of a task in a pool that cannot be reached. */
+function darkReasons(api: ApiContext, task: TaskView): Reason[] {
+  const pool = api.pools.find(({ name }) => name === task.pool);
+  if (pool === undefined || !isDark(pool)) return [];
+  const spared = task.losses >= (api.state.spec(task.job as JobId)?.retry.lost ?? 0);
+  const next = spared
+    ? `It has no loss left, so it waits until the pool is back, or until \`clobi pool give-up ${pool.name}\``
+    : `After ${formatDuration(api.config.holdDownMs)} it goes to another pool that suits, at the cost of a loss`;
+  return [{ code: 'dark', text: `Pool ${pool.name} is ${describeDark(poolHealth(pool))}. ${next}.` }];
 }
 
 const withoutStop = (text: string): string => text.trimEnd().replace(/\.$/, '');

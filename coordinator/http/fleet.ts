@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ClobiError } from '../../shared/errors.ts';
 import type { AgentId } from '../../shared/ids.ts';
 import type { Pool } from '../services/context.ts';
+import { costOf } from '../prices.ts';
 import { isDark, poolHealth } from '../services/health.ts';
 import { agentView, poolView, statusView, type PoolView, type StatusView } from './api.ts';
 import { addRoute } from './route.ts';
@@ -79,6 +80,13 @@ async function viewPool({ state }: ApiContext, pool: Pool): Promise<PoolView> {
     comingBack: state.recalls(pool.name).length,
     // A queue that cannot be asked is no reason not to show the pool.
     queueDepth: isDark(pool) ? null : await pool.units.depth().catch(() => null),
+    requests: requestsOf(state, pool.name),
     health: { dark, since, why, operations: { ...operations } },
   };
+}
+
+function requestsOf(state: ApiContext['state'], pool: string): PoolView['requests'] {
+  const rows = state.requests().filter((row) => row.pool === pool);
+  const operations = Object.fromEntries(rows.map(({ operation, total }) => [operation, total]));
+  return { ...costOf(operations), operations };
 }

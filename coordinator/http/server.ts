@@ -7,6 +7,7 @@ import type { Follows } from '../services/follows.ts';
 import type { Submitter } from '../services/submitter.ts';
 import { installAuth } from './auth.ts';
 import { installErrorHandlers } from './errors.ts';
+import { addDarkPoolRoutes } from './dark-pools.ts';
 import { addEventRoutes } from './events.ts';
 import { addFleetRoutes } from './fleet.ts';
 import { addInputRoutes } from './inputs.ts';
@@ -82,6 +83,7 @@ function addRoutes(app: FastifyInstance, api: ApiContext): void {
   addUploadRoutes(app, api);
   addFleetRoutes(app, api);
   addOrderRoutes(app, api);
+  addDarkPoolRoutes(app, api);
   addMetricRoutes(app, api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }

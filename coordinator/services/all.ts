@@ -10,6 +10,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Exporter } from './exporter.ts';
 import type { Follows } from './follows.ts';
 import { Janitor } from './janitor.ts';
+import { Ledger } from './ledger.ts';
 import { Prober } from './health.ts';
 import { Recaller } from './recaller.ts';
 import { Rescuer } from './rescuer.ts';
@@ -54,6 +55,7 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
     new Deadlines(context),
     new Janitor(context),
     new Publisher(context),
+    new Ledger(context),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../shared/clock.ts';
 import type { Guard } from '../../shared/providers/guard/guard.ts';
+import type { RequestCounts } from '../../shared/providers/meter.ts';
 import type { ObjectStore, Queue } from '../../shared/providers/ports.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import type { PoolConfig } from '../config-pools.ts';
@@ -19,6 +20,8 @@ export interface Pool {
   store: ObjectStore;
   /** Stands before its queues. */
   guard: Guard;
+  /** Counts what we ask of its queues, and of its store unless that is the primary one. */
+  meter: RequestCounts;
   /** Stands before its store: the same, or that of the primary store where it shares it. */
   storeGuard: Guard;
   /** Opens what is not open yet. */
@@ -35,6 +38,8 @@ export interface Context {
   store: ObjectStore;
   /** Stands before the primary store. */
   storeGuard: Guard;
+  /** Counts what the primary store is asked. */
+  storeMeter: RequestCounts;
   pools: readonly Pool[];
   clock: Clock;
   log: Logger;

@@ -52,6 +52,25 @@ export class Metrics {
     });
   }
 
+  /** A counter whose values are kept elsewhere, and read when it is scraped. */
+  counterOf(
+    name: string,
+    help: string,
+    labelNames: string[],
+    read: () => { labels: Record<string, string>; value: number }[],
+  ): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        for (const { labels, value } of read()) counter.inc(labels, value);
+      },
+    });
+  }
+
   count(applied: Applied): void {
     this.commits.inc(applied.committed);
     this.failures.inc(applied.failures);

@@ -52,7 +52,8 @@ function announce({ signals }: Context): void {
   signals.ring('dispatchable');
 }
 
-function findPool({ pools }: Pick<Context, 'pools'>, name: string): Pool {
+/** Rejects with `NOT_FOUND` and the near miss. */
+export function findPool({ pools }: Pick<Context, 'pools'>, name: string): Pool {
   const pool = pools.find((one) => one.name === name);
   if (pool !== undefined) return pool;
   const known = pools.map((one) => one.name);

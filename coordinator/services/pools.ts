@@ -9,6 +9,7 @@ import { Guard } from '../../shared/providers/guard/guard.ts';
 import { Late, lateQueue, lateStore } from '../../shared/providers/guard/late.ts';
 import { guardQueue } from '../../shared/providers/guard/queue.ts';
 import { guardStore } from '../../shared/providers/guard/store.ts';
+import { RequestCounts } from '../../shared/providers/meter.ts';
 import { openQueue, openStore } from '../../shared/providers/open.ts';
 import type { ObjectStore, Queue } from '../../shared/providers/ports.ts';
 import type { CoordinatorConfig } from '../config.ts';
@@ -33,11 +34,13 @@ const OPENING_MS = 10_000;
 export interface Primary {
   store: ObjectStore;
   guard: Guard;
+  meter: RequestCounts;
 }
 
 export async function openPrimary(config: CoordinatorConfig, log: Logger): Promise<Primary> {
   const guard = new Guard({ name: 'the primary store', log, needed: NEEDED });
-  return { store: guardStore(await openStore(config.store), guard), guard };
+  const meter = new RequestCounts();
+  return { store: guardStore(await openStore(config.store, { meter }), guard), guard, meter };
 }
 
 /**
@@ -62,12 +65,13 @@ async function openOne(pool: Pool, log: Logger): Promise<void> {
 
 function makePool(config: PoolConfig, primaryUrl: string, primary: Primary, log: Logger): Pool {
   const guard = new Guard({ name: `pool ${config.name}`, log, needed: NEEDED, opensLater: true });
-  const late = [config.unitsQueue, config.eventsQueue, config.deadQueue].map((url) => lateOf(url));
+  const meter = new RequestCounts();
+  const late = [config.unitsQueue, config.eventsQueue, config.deadQueue].map((url) => lateOf(url, meter));
   const [units, events, dead] = ['units', 'events', 'dead'].map((role, at) =>
     guardQueue(lateQueue(late[at] as Late<Queue>), guard, role),
   ) as [Queue, Queue, Queue];
   const ownStore =
-    config.store === primaryUrl ? undefined : new Late<ObjectStore>(() => openStore(config.store));
+    config.store === primaryUrl ? undefined : new Late<ObjectStore>(() => openStore(config.store, { meter }));
   return {
     name: config.name,
     config,
@@ -76,6 +80,7 @@ function makePool(config: PoolConfig, primaryUrl: string, primary: Primary, log:
     dead,
     store: ownStore === undefined ? primary.store : guardStore(lateStore(ownStore), guard),
     guard,
+    meter,
     storeGuard: ownStore === undefined ? primary.guard : guard,
     recall: { active: false },
     open: () =>
@@ -85,9 +90,9 @@ function makePool(config: PoolConfig, primaryUrl: string, primary: Primary, log:
   };
 }
 
-const lateOf = (url: string): Late<Queue> =>
+const lateOf = (url: string, meter: RequestCounts): Late<Queue> =>
   new Late(async () => {
-    const queue = await openQueue(url);
+    const queue = await openQueue(url, { meter });
     await queue.ensure();
     return queue;
   });

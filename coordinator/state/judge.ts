@@ -5,6 +5,7 @@ import { agentsChanged, type BootRow, endBoot, endClaim, type Hello, hearBoot, s
 import { applyBegun, applyHeartbeat, hearOfUnit, placeOf } from './claims.ts';
 import { jobBySeq, type JobRow, touchJob } from './job-rows.ts';
 import { commitOutcome } from './outcomes.ts';
+import { hearRequests } from './requests.ts';
 import { noteSegment, noteSegments } from './segments.ts';
 import { applyIn, type Session, type Work } from './session.ts';
 import type { JudgeState } from './store.ts';
@@ -52,6 +53,7 @@ function applyEvent(w: Work, event: AgentEvent, from: From): void {
     }
     case 'heartbeat': {
       if (from.place > boot.beat) boot.running = event.running;
+      if (event.requests !== undefined) hearRequests(w.s, boot, event.requests);
       applyHeartbeat(w, boot, event.claims, from.place);
       return;
     }

@@ -6,6 +6,7 @@ import { jobState } from './jobs.ts';
 import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
 import { orderState } from './pool-orders.ts';
+import { requestState } from './requests.ts';
 import { rebuildState } from './rebuild.ts';
 import { publishState } from './publications.ts';
 import { Session } from './session.ts';
@@ -38,6 +39,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     ...verdictState(s),
     ...stagingState(s),
     ...publishState(s),
+    ...requestState(s),
     ...rebuildState(s),
     ...viewsOf(s),
   };

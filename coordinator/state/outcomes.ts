@@ -7,6 +7,7 @@ import { findBoot } from './boots.ts';
 import { cancelOpen } from './cancelling.ts';
 import { logEvent } from './events.ts';
 import { jobById, type JobRow, specOf, touchJob } from './job-rows.ts';
+import { noteRun } from './requests.ts';
 import { revokeTask } from './revokes.ts';
 import type { Work } from './session.ts';
 import { moveTask, taskAt, type TaskRow } from './tasks.ts';
@@ -107,6 +108,7 @@ export const unknownAttempt = (
 export function countRun({ s, now }: Work, job: JobRow, outcome: Outcome): void {
   job.runMs += Math.max(0, outcome.endedAt - outcome.startedAt);
   job.samples += 1;
+  noteRun(s, job, outcome.unit);
   job.startedAt ??= Math.max(job.submittedAt, Math.min(now, outcome.startedAt));
   touchJob(s, job);
 }

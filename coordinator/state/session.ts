@@ -22,6 +22,9 @@ export class Session {
   readonly units = new Map<number, UnitRecord>();
   readonly loads = new Map<string, LoadChange>();
   readonly poolAgents = new Map<string, PoolAgents>();
+  /** Runs that counted since requests were last shared: pool → number of the job → how many. */
+  readonly runs = new Map<string, Map<number, number>>();
+  lastRun: { unit: string; pool: string | undefined } = { unit: '', pool: undefined };
   epoch = 0;
   /** Terminal states up to this number of the outbox are in verdict objects. */
   exportedUpTo = 0;

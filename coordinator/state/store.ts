@@ -13,7 +13,7 @@ import type { PoolMode } from '../core/pool-mode.ts';
  * state (`ready`, `blocked` or `cancelled`), so that a million tasks are submitted, counted and cancelled at the cost of one.
  */
 export interface Store
-  extends JobState,
+  extends RequestState, JobState,
     DispatchState,
     JudgeState,
     LivenessState,
@@ -222,6 +222,14 @@ export interface OrderState {
   takeBack(messages: readonly { unit: UnitId; receiveCount: number }[], now: number): TakenBack;
   /** The same for units of the outbox that were never tried to be sent. */
   takeBackUnsent(units: readonly UnitId[], now: number): Applied;
+}
+
+export interface RequestState {
+  /** Books requests to a pool's provider, or to the primary store (`PRIMARY_STORE`), by operation. */
+  addRequests(pool: string, counts: Readonly<Record<string, number>>): void;
+  /** Shares what is booked and not yet shared among the runs that have counted since the last time. */
+  shareRequests(): void;
+  requests(): { pool: string; operation: string; total: number }[];
 }
 
 export interface VerdictState {

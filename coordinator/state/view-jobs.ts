@@ -6,10 +6,12 @@ import {
   type TaskCounts,
   TERMINAL_STATES,
 } from '../../shared/task-state.ts';
+import { costOf } from '../prices.ts';
 import type { JobView } from '../http/api.ts';
 import { agentsOf } from './boots.ts';
 import { jobById, jobBySeq, type JobRow, shownCounts } from './job-rows.ts';
 import { viewPublication } from './publications.ts';
+import { requestsOfJob } from './requests.ts';
 import type { Session } from './session.ts';
 import type { JobQuery } from './views.ts';
 
@@ -65,6 +67,7 @@ function viewOf(s: Session, job: JobRow, slots: number): JobView {
   const retries = s
     .sql('SELECT id FROM jobs WHERE retry_of = ? AND acknowledged_at IS NOT NULL ORDER BY seq')
     .all(job.id);
+  const operations = requestsOfJob(s, job.seq);
   return {
     id: job.id,
     name: job.name,
@@ -85,6 +88,7 @@ function viewOf(s: Session, job: JobRow, slots: number): JobView {
     held: job.held,
     ...withPublication(s, job),
     movedTo: job.movedTo,
+    requests: { ...costOf(operations), operations },
   };
 }
 

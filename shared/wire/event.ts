@@ -77,6 +77,8 @@ const eventSchema = z.discriminatedUnion('type', [
     claims: z.array(brand<UnitId>(name)),
     running: z.number().int(),
     freeSlots: z.number().int(),
+    /** Requests to the cloud since this boot began, by operation as the cloud names it: `sqs:ReceiveMessage`. */
+    requests: z.record(z.string().max(128), z.number().int().nonnegative()).optional(),
   }),
   z.object({
     type: z.literal('started'),

@@ -83,4 +83,26 @@ export const POOL_COMMANDS: readonly CommandEntry[] = [
     group,
     load: () => import('../commands/pool-evacuate.ts'),
   },
+  {
+    path: 'pool retry',
+    arguments: POOLS,
+    summary: 'Try pools again at once that could not be reached',
+    details:
+      'A pool that does not answer is tried again by itself; one that refuses us for want of a right or a quota once a minute.',
+    examples: [['pool retry aws', 'after its permissions were mended']],
+    next: '"clobi pool list" shows how it fares.',
+    group,
+    load: () => import('../commands/pool-retry.ts'),
+  },
+  {
+    path: 'pool give-up',
+    arguments: POOLS,
+    summary: 'Take back all work of pools that cannot be reached',
+    details:
+      'Tasks that have a loss left run elsewhere; tasks that have none end as lost, since they may have been begun there. Refused for a pool that can be reached: "clobi pool evacuate POOL" loses nothing.',
+    examples: [['pool give-up aws', 'the cloud will not come back']],
+    next: '"clobi job retry JOB --failed" runs again what was lost.',
+    group,
+    load: () => import('../commands/pool-give-up.ts'),
+  },
 ];

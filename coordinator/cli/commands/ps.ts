@@ -1,7 +1,9 @@
-import type { JobView } from '../../http/api.ts';
+import type { JobView, PoolView } from '../../http/api.ts';
+import type { Client } from '../client.ts';
 import type { Context } from '../context.ts';
 import { isJobOver } from '../exit.ts';
 import { jobPages } from '../paging.ts';
+import { formatTime } from '../output/text.ts';
 import { jobList } from '../views.ts';
 
 interface Options {
@@ -20,4 +22,15 @@ export async function run(context: Context, _args: readonly string[], options: O
   const asked = options.all === true || Object.values(query).some((value) => value !== undefined);
   const open = jobs.filter((job) => !isJobOver(job.state));
   await context.output.list(asked || open.length === 0 ? jobs : open, jobList(Date.now()));
+  await tellDarkPools(context, client);
+}
+
+/** Said beside the jobs: their tasks may wait for a pool that cannot be reached. */
+async function tellDarkPools(context: Context, client: Client): Promise<void> {
+  const { pools } = await client.get<{ pools: PoolView[] }>('/v1/pools');
+  for (const { pool, health } of pools) {
+    if (!health.dark) continue;
+    const since = health.since === null ? '' : ` since ${formatTime(health.since)}`;
+    context.output.warn(`pool ${pool} cannot be reached${since}: ${health.why ?? 'no answer'}`);
+  }
 }

@@ -26,7 +26,8 @@ export interface GuardOptions {
   needed?: readonly string[];
   /** It is handed out before it is open: nothing is asked of it, and it is dark, until a call of `open` has succeeded. */
   opensLater?: boolean;
-  /** For tests. */
+  /** For tests: the most retries of one call, and how breakers behave. */
+  retries?: number;
   breaker?: Partial<BreakerOptions>;
 }
 
@@ -74,7 +75,7 @@ export class Guard {
         this.#succeeded(operation);
         return result;
       } catch (error) {
-        const worth = again && retries < MOST_RETRIES && passes(troubleOf(error)) && !isRefused(error);
+        const worth = again && retries < (this.#options.retries ?? MOST_RETRIES) && passes(troubleOf(error)) && !isRefused(error);
         if (!worth || !this.#budget.take()) throw error;
         await pause(FIRST_RETRY_MS * 2 ** retries * (0.5 + Math.random() / 2));
       }

@@ -69,6 +69,7 @@ export const jobView = (changes: Partial<JobView> = {}): JobView => ({
   retryOf: null,
   retriedBy: [],
   held: false,
+  requests: { count: 0, usd: 0, operations: {} },
   movedTo: null,
   ...changes,
 });

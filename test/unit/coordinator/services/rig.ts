@@ -50,6 +50,7 @@ export async function makeRig(
     state,
     store: primary.store,
     storeGuard: primary.guard,
+    storeMeter: primary.meter,
     pools,
     log: silentLogger,
     signals: new Signals(),

@@ -1,0 +1,100 @@
+import type { UnitId } from '../../shared/ids.ts';
+import type { JobRow } from './job-rows.ts';
+import type { BootRow } from './boots.ts';
+import type { Session } from './session.ts';
+import type { RequestState } from './store.ts';
+import { unitById } from './unit-rows.ts';
+
+/** Under this name the requests to the primary store are booked: all pools' tasks share them. */
+export const PRIMARY_STORE = '(store)';
+
+type Counts = Readonly<Record<string, number>>;
+
+/**
+ * The ledger of requests: what a provider was asked since tasks of its pool last ended is shared among those that end next. It
+ * is a cache like all state (R11), and no bill: a rebuild begins it anew.
+ */
+export const requestState = (s: Session): RequestState => ({
+  addRequests: (pool, counts) => s.transaction(() => addRequests(s, pool, counts)),
+  shareRequests: () => s.transaction(() => shareRequests(s)),
+  requests: () =>
+    s
+      .sql('SELECT pool, operation, total FROM requests ORDER BY pool, operation')
+      .all()
+      .map((row) => ({ ...row }) as unknown as { pool: string; operation: string; total: number }),
+});
+
+export function addRequests(s: Session, pool: string, counts: Counts): void {
+  for (const [operation, count] of Object.entries(counts)) {
+    if (count <= 0) continue;
+    s.sql(
+      `INSERT INTO requests(pool, operation, total, pending) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET total = total + excluded.total, pending = pending + excluded.pending`,
+    ).run(pool, operation, count, count);
+  }
+}
+
+/** An agent says what it has asked for since its start; what is new in it is booked. Late or twice, it says nothing new. */
+export function hearRequests(s: Session, boot: BootRow, counts: Counts): void {
+  const { requests } = s.sql('SELECT requests FROM boots WHERE id = ?').get(boot.id) as {
+    requests: string | null;
+  };
+  const before = requests === null ? {} : (JSON.parse(requests) as Counts);
+  const fresh = Object.entries(counts).map(
+    ([operation, count]) => [operation, count - (before[operation] ?? 0)] as const,
+  );
+  if (fresh.every(([, count]) => count <= 0)) return;
+  addRequests(s, boot.pool, Object.fromEntries(fresh));
+  const after = Object.fromEntries(
+    [...Object.entries(before), ...Object.entries(counts)].map(([operation]) => [
+      operation,
+      Math.max(before[operation] ?? 0, counts[operation] ?? 0),
+    ]),
+  );
+  s.sql('UPDATE boots SET requests = ? WHERE id = ?').run(JSON.stringify(after), boot.id);
+}
+
+/** A task's run in this unit counts: it will bear its share. Kept in memory till then; outcomes come by units. */
+export function noteRun(s: Session, job: JobRow, unit: UnitId): void {
+  if (s.lastRun.unit !== unit) s.lastRun = { unit, pool: unitById(s, unit)?.pool };
+  const { pool } = s.lastRun;
+  if (pool === undefined) return;
+  const jobs = s.runs.get(pool) ?? new Map<number, number>();
+  s.runs.set(pool, jobs);
+  jobs.set(job.seq, (jobs.get(job.seq) ?? 0) + 1);
+}
+
+function shareRequests(s: Session): void {
+  const all = new Map<number, number>();
+  for (const [pool, jobs] of s.runs) {
+    shareOf(s, pool, jobs);
+    for (const [job, runs] of jobs) all.set(job, (all.get(job) ?? 0) + runs);
+  }
+  if (all.size > 0) shareOf(s, PRIMARY_STORE, all);
+  s.runs.clear();
+}
+
+function shareOf(s: Session, pool: string, jobs: ReadonlyMap<number, number>): void {
+  const pending = s
+    .sql('SELECT operation, pending FROM requests WHERE pool = ? AND pending > 0')
+    .all(pool) as { operation: string; pending: number }[];
+  if (pending.length === 0) return;
+  const runs = [...jobs.values()].reduce((sum, count) => sum + count, 0);
+  for (const [job, count] of jobs) {
+    for (const { operation, pending: asked } of pending) {
+      s.sql(
+        `INSERT INTO job_requests(job, pool, operation, count) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+      ).run(job, pool, operation, (asked * count) / runs);
+    }
+  }
+  s.sql('UPDATE requests SET pending = 0 WHERE pool = ?').run(pool);
+}
+
+/** The job's share, by operation of all pools. */
+export function requestsOfJob(s: Session, job: number): Record<string, number> {
+  const rows = s
+    .sql('SELECT operation, sum(count) AS count FROM job_requests WHERE job = ? GROUP BY operation')
+    .all(job) as { operation: string; count: number }[];
+  return Object.fromEntries(rows.map(({ operation, count }) => [operation, count]));
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { costOf, priceOf } from '../../../../coordinator/prices.ts';
+import { Ledger } from '../../../../coordinator/services/ledger.ts';
+import { PRIMARY_STORE } from '../../../../coordinator/state/requests.ts';
+import type { JobId } from '../../../../shared/ids.ts';
+import type { RequestCounts } from '../../../../shared/providers/meter.ts';
+import type { EventBatch } from '../../../../shared/wire/event.ts';
+import { handsOn } from './hands.ts';
+import { FakeAgent, makeRig, type Rig, specOf } from './rig.ts';
+
+const ask = (meter: RequestCounts, operation: string, times: number): void => {
+  for (let time = 0; time < times; time += 1) meter.count(operation);
+};
+
+/** An agent that has run all tasks of a job in one pool; nothing is shared yet. */
+async function run(rig: Rig, agent: FakeAgent, count: number): Promise<JobId> {
+  const hands = handsOn(rig);
+  const job = await hands.submit(specOf({ tasks: { kind: 'count', count } }));
+  for (let units = await hands.dispatch(); units.length > 0; units = await hands.dispatch()) {
+    const outcomes = units.flatMap((unit) => unit.tasks.map(({ index }) => agent.outcome(unit, index)));
+    await hands.say(agent.batch({ type: 'outcome', segment: 's', outcomes }));
+  }
+  return job;
+}
+
+const beat = (agent: FakeAgent, requests: Record<string, number>): EventBatch =>
+  agent.batch({ type: 'heartbeat', claims: [], running: 0, freeSlots: 1, requests });
+
+describe('the ledger', () => {
+  test('shares what was asked since among the tasks that ended since', async () => {
+    await using rig = await makeRig();
+    const { state } = rig.context;
+    const ledger = new Ledger(rig.context);
+    const agent = new FakeAgent('a');
+    await handsOn(rig).say(agent.hello(8));
+    ask(rig.pool.meter, 'sqs:SendMessageBatch', 8);
+    ask(rig.context.storeMeter, 's3:PutObject', 4);
+    const three = await run(rig, agent, 3);
+    const one = await run(rig, agent, 1);
+    ledger.runOnce();
+    assert.deepEqual(state.job(three)?.requests.operations, { 'sqs:SendMessageBatch': 6, 's3:PutObject': 3 });
+    assert.deepEqual(state.job(one)?.requests.operations, { 'sqs:SendMessageBatch': 2, 's3:PutObject': 1 });
+    const { count, usd } = state.job(three)!.requests;
+    assert.equal(count, 9);
+    assert.ok(Math.abs(usd - (6 * 0.4e-6 + 3 * 0.005e-3)) < 1e-12);
+
+    ledger.runOnce();
+    ask(rig.pool.meter, 'sqs:SendMessageBatch', 5);
+    ledger.runOnce();
+    assert.equal(state.job(three)?.requests.count, 9, 'what is asked while nothing ends waits for the next to end');
+    const next = await run(rig, agent, 1);
+    ledger.runOnce();
+    assert.equal(state.job(next)?.requests.operations['sqs:SendMessageBatch'], 5);
+  });
+
+  test('books what agents say once, however often and late it is heard, and anew for a new boot', async () => {
+    await using rig = await makeRig();
+    const { state } = rig.context;
+    const hands = handsOn(rig);
+    const agent = new FakeAgent('a');
+    await hands.say(agent.hello());
+    const first = beat(agent, { 'sqs:ReceiveMessage': 5 });
+    await hands.say(first);
+    await hands.say(beat(agent, { 'sqs:ReceiveMessage': 7, 'sqs:DeleteMessage': 1 }));
+    await hands.say(first);
+    assert.deepEqual(state.requests(), [
+      { pool: 'local', operation: 'sqs:DeleteMessage', total: 1 },
+      { pool: 'local', operation: 'sqs:ReceiveMessage', total: 7 },
+    ]);
+    await hands.say(beat(new FakeAgent('a', 'b-later-boot'), { 'sqs:ReceiveMessage': 2 }));
+    assert.equal(state.requests()[1]?.total, 9);
+  });
+
+  test('goes on after a restart where it was', async () => {
+    await using rig = await makeRig();
+    ask(rig.pool.meter, 'sqs:SendMessageBatch', 3);
+    await new Ledger(rig.context).stop();
+    ask(rig.context.storeMeter, 's3:GetObject', 2);
+    assert.deepEqual(rig.context.state.requests(), [
+      { pool: 'local', operation: 'sqs:SendMessageBatch', total: 3 },
+    ]);
+    new Ledger({ ...rig.context, pools: [] }).runOnce();
+    assert.deepEqual(
+      rig.context.state.requests().map(({ pool, total }) => [pool, total]),
+      [
+        [PRIMARY_STORE, 2],
+        ['local', 3],
+      ],
+    );
+  });
+});
+
+test('prices tell reading from writing, and local work costs nothing', () => {
+  assert.ok(priceOf('s3:PutObject') > priceOf('s3:GetObject'));
+  assert.ok(priceOf('azblob:PutBlob') > priceOf('azblob:GetBlob'));
+  assert.equal(priceOf('s3:DeleteObjects'), 0);
+  assert.equal(priceOf('local:anything'), 0);
+  assert.deepEqual(costOf({}), { count: 0, usd: 0 });
+  const { count, usd } = costOf({ 'sqs:SendMessage': 1_000_000 });
+  assert.deepEqual([count, Math.round(usd * 1e6) / 1e6], [1_000_000, 0.4]);
+});
