@@ -28,7 +28,8 @@ export function addMetricRoutes(app: FastifyInstance, api: ApiContext): void {
     'clobi_requests_total',
     'Requests to providers, by us and by agents.',
     ['pool', 'operation'],
-    () => state.requests().map(({ pool, operation, total }) => ({ labels: { pool, operation }, value: total })),
+    () =>
+      state.requests().map(({ pool, operation, total }) => ({ labels: { pool, operation }, value: total })),
   );
   addRoute(app, {
     method: 'GET',

@@ -13,7 +13,8 @@ import type { PoolMode } from '../core/pool-mode.ts';
  * state (`ready`, `blocked` or `cancelled`), so that a million tasks are submitted, counted and cancelled at the cost of one.
  */
 export interface Store
-  extends RequestState, JobState,
+  extends RequestState,
+    JobState,
     DispatchState,
     JudgeState,
     LivenessState,

@@ -3,7 +3,7 @@ import { mock, test } from 'node:test';
 import fc from 'fast-check';
 import type { Pool } from '../../../../coordinator/services/context.ts';
 import { Darkness } from '../../../../coordinator/services/darkness.ts';
-import { Prober } from '../../../../coordinator/services/health.ts';
+import { isDark, Prober } from '../../../../coordinator/services/health.ts';
 import { ClobiError } from '../../../../shared/errors.ts';
 import type { JobId } from '../../../../shared/ids.ts';
 import { Guard } from '../../../../shared/providers/guard/guard.ts';
@@ -24,6 +24,8 @@ type Fault = 'none' | 'down' | 'refused' | 'answer-lost';
 class FaultyQueue {
   readonly memory: MemoryQueue;
   fault: Fault = 'none';
+  /** A right is missing: to send, and nothing else. */
+  refusesSends = false;
   constructor(rig: Rig) {
     this.memory = new MemoryQueue({ now: () => rig.clock.ms });
   }
@@ -31,16 +33,16 @@ class FaultyQueue {
     const { memory } = this;
     return {
       capabilities: memory.capabilities,
-      send: (bodies) => this.#call(() => memory.send(bodies)),
+      send: (bodies) => this.#call(() => memory.send(bodies), this.refusesSends),
       receive: (options) => this.#call(() => memory.receive({ ...options, waitMs: 0 })),
       depth: () => this.#call(() => memory.depth()),
       ensure: () => memory.ensure(),
       close: () => memory.close(),
     };
   }
-  async #call<T>(work: () => Promise<T>): Promise<T> {
+  async #call<T>(work: () => Promise<T>, refused = false): Promise<T> {
     if (this.fault === 'answer-lost') await work();
-    if (this.fault === 'refused') throw new ClobiError('CLOUD_AUTH', 'refused');
+    if (refused || this.fault === 'refused') throw new ClobiError('CLOUD_AUTH', 'refused');
     if (this.fault !== 'none') throw new ClobiError('UNAVAILABLE', this.fault);
     return work();
   }
@@ -147,7 +149,9 @@ async function take(world: World, side: Side): Promise<void> {
       world.begun.set(task, (world.begun.get(task) ?? 0) + 1);
     }
     side.held.push({ unit, delivery });
-    await side.events.memory.send([JSON.stringify(side.agent.heartbeat(side.held.map((one) => one.unit.unit)))]);
+    await side.events.memory.send([
+      JSON.stringify(side.agent.heartbeat(side.held.map((one) => one.unit.unit))),
+    ]);
   }
 }
 
@@ -176,8 +180,9 @@ const STEPS: Record<string, Step> = {
   cutEvents: (_, side) => (side.events.fault = 'down'),
   cutAll: (_, side) => (side.events.fault = side.units.fault = 'down'),
   refuse: (_, side) => (side.units.fault = 'refused'),
+  refuseSends: (_, side) => (side.units.refusesSends = true),
   loseAnswers: (_, side) => (side.units.fault = 'answer-lost'),
-  mend: (_, side) => (side.events.fault = side.units.fault = 'none'),
+  mend: (_, side) => mend(side),
   /** The coordinator is busy with a pool that fails: what its loops do in a few seconds. */
   suffer: async (_, side) => {
     for (let time = 0; time < 5; time += 1) {
@@ -187,9 +192,18 @@ const STEPS: Record<string, Step> = {
   },
 };
 
+function mend({ units, events }: Side): void {
+  units.fault = events.fault = 'none';
+  units.refusesSends = false;
+}
+
 async function settle(world: World): Promise<void> {
-  for (const side of world.sides) side.events.fault = side.units.fault = 'none';
-  for (let round = 0; round < 60 && !isOver(world); round += 1) {
+  for (const side of world.sides) mend(side);
+  for (
+    let round = 0;
+    round < 60 && !(isOver(world) && world.pools.every((pool) => !isDark(pool)));
+    round += 1
+  ) {
     world.pass(20_000);
     for (const side of world.sides) {
       await side.prober.runOnce();
@@ -200,11 +214,14 @@ async function settle(world: World): Promise<void> {
 }
 
 const isOver = ({ rig, jobs }: World): boolean =>
-  jobs.every((job) => rig.context.state.tasks(job, { limit: TASKS }).tasks.every(({ state }) => isTerminal(state)));
+  jobs.every((job) =>
+    rig.context.state.tasks(job, { limit: TASKS }).tasks.every(({ state }) => isTerminal(state)),
+  );
 
 function assertRight(world: World): void {
   const { state } = world.rig.context;
   const [many, once] = world.jobs;
+  for (const pool of world.pools) assert.equal(isDark(pool), false, `${pool.name} has come back`);
   for (const job of world.jobs) {
     for (let index = 0; index < TASKS; index += 1) {
       const task = state.task(job, index)!;
@@ -213,7 +230,10 @@ function assertRight(world: World): void {
       assert.ok(task.losses <= (job === many ? LOST + 1 : 1), 'I5');
       assert.ok(isTerminal(task.state), `I1: task ${String(index)} is ${task.state}`);
       if (job !== once) continue;
-      assert.ok((world.begun.get(`${job}/${String(index)}`) ?? 0) <= 1, 'with retry.lost 0 nothing begins twice');
+      assert.ok(
+        (world.begun.get(`${job}/${String(index)}`) ?? 0) <= 1,
+        'with retry.lost 0 nothing begins twice',
+      );
       assert.equal(task.losses, 0, 'nothing is taken for lost while its pool may come back');
     }
   }

@@ -48,7 +48,11 @@ describe('the ledger', () => {
     ledger.runOnce();
     ask(rig.pool.meter, 'sqs:SendMessageBatch', 5);
     ledger.runOnce();
-    assert.equal(state.job(three)?.requests.count, 9, 'what is asked while nothing ends waits for the next to end');
+    assert.equal(
+      state.job(three)?.requests.count,
+      9,
+      'what is asked while nothing ends waits for the next to end',
+    );
     const next = await run(rig, agent, 1);
     ledger.runOnce();
     assert.equal(state.job(next)?.requests.operations['sqs:SendMessageBatch'], 5);
