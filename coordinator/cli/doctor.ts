@@ -6,6 +6,7 @@ import { coordinatorDirectory } from '../../shared/paths.ts';
 import { formatBytes, formatDuration } from '../../shared/units-of-measure.ts';
 import type { AgentView, StatusView } from '../http/api.ts';
 import type { Client } from './client.ts';
+import { examinePools } from './doctor-pools.ts';
 import { plural } from './output/text.ts';
 
 /** One thing that was looked at. `warning`: it works, but not well. The fix is empty when nothing is to be done. */
@@ -52,7 +53,7 @@ export async function examine(context: DoctorContext): Promise<Finding[]> {
       findings.push({ check, ...failed(messageOf(error), 'see what is found') });
     }
   }
-  return findings;
+  return [...findings, ...(await examinePools(context.home))];
 }
 
 /** The directory, or the nearest above it that exists. */

@@ -1,86 +1,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { isCode } from '../../shared/errors.ts';
 import { startChild } from '../helpers/child.ts';
-import { LONG, NOW, numbered, receiveAll, drain, type QueueTraits, type WithQueue } from './queue-kit.ts';
+import { LONG, numbered, receiveAll, drain, type QueueTraits, type WithQueue } from './queue-kit.ts';
 
 const CHILD = new URL('../fixtures/providers/queue-child.ts', import.meta.url);
-export function leaseCases(
-  withQueue: WithQueue,
-  { leaseMs, staleDoneRejects, crowd = 2_000 }: QueueTraits,
-): void {
-  it(
-    'hides a leased message, and brings it again with a higher count when the lease runs out',
-    withQueue(async (queue) => {
-      await queue.send(['a']);
-      const [first] = await queue.receive({ ...LONG, max: 1, leaseMs });
-      assert.deepEqual(await queue.receive({ ...NOW, max: 1 }), []);
-      const [second] = await queue.receive({ ...LONG, max: 1 });
-      assert.deepEqual([first?.receiveCount, second?.receiveCount, second?.body], [1, 2, 'a']);
-    }),
-  );
-
-  it(
-    'rejects a stale receipt',
-    withQueue(async (queue) => {
-      await queue.send(['a']);
-      const [stale] = await queue.receive({ ...LONG, max: 1, leaseMs });
-      const [fresh] = await queue.receive({ ...LONG, max: 1 });
-      if (staleDoneRejects) {
-        await assert.rejects(stale!.extend(60_000), (error) => isCode(error, 'LEASE_LOST'));
-        await assert.rejects(stale!.done(), (error) => isCode(error, 'LEASE_LOST'));
-        await assert.rejects(stale!.done(), (error) => isCode(error, 'LEASE_LOST'), 'and again');
-      } else {
-        await stale!.done().catch((error: unknown) => assert.ok(isCode(error, 'LEASE_LOST')));
-      }
-      await fresh!.extend(60_000);
-      await fresh!.done();
-    }),
-  );
-
-  it(
-    'keeps an extended message hidden',
-    withQueue(async (queue) => {
-      await queue.send(['a']);
-      const [delivery] = await queue.receive({ ...LONG, max: 1, leaseMs });
-      await delivery!.extend(60_000);
-      assert.deepEqual(await queue.receive({ max: 1, waitMs: leaseMs + 500, leaseMs }), []);
-      await delivery!.done();
-    }),
-  );
-
-  it(
-    'shows a message again at once when its lease is cut to nothing',
-    withQueue(async (queue) => {
-      await queue.send(['a']);
-      const [delivery] = await queue.receive({ ...LONG, max: 1 });
-      const waiting = queue.receive({ ...LONG, max: 1 });
-      await delivery!.extend(0);
-      assert.equal((await waiting)[0]?.receiveCount, 2);
-    }),
-  );
-
-  it(
-    'deletes for good, and takes a second done in silence',
-    withQueue(async (queue) => {
-      await queue.send(['a']);
-      const [delivery] = await queue.receive({ ...LONG, max: 1, leaseMs });
-      await Promise.all([delivery!.extend(leaseMs), delivery!.done(), delivery!.done()]);
-      await delivery!.done();
-      assert.deepEqual(await queue.receive({ max: 1, waitMs: leaseMs + 500, leaseMs }), []);
-    }),
-  );
-
-  it(
-    'refuses a lease longer than it can keep',
-    withQueue(async (queue) => {
-      const tooLong = queue.capabilities.maxLeaseMs + 1;
-      await assert.rejects(queue.receive({ max: 1, waitMs: 0, leaseMs: tooLong }), (error) =>
-        isCode(error, 'LIMIT_EXCEEDED'),
-      );
-    }),
-  );
-
+export function leaseCases(withQueue: WithQueue, { crowd = 2_000 }: QueueTraits): void {
   it(
     'never gives one message to two of eight receivers',
     withQueue(async (queue, fixture) => {

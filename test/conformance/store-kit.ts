@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
-import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type { ObjectStore } from '../../shared/providers/ports.ts';
+
+export { bytesOf, keys, read } from '../../shared/providers/probes/store.ts';
 
 /** What is known of a provider's store, where providers differ beyond their `capabilities`. */
 export interface StoreTraits {
@@ -29,22 +28,6 @@ export type WithStore = (
 ) => () => Promise<void>;
 
 export const inByteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
-export const keys = async (store: ObjectStore, prefix: string, after?: string): Promise<string[]> =>
-  (await store.list(prefix, after)).map((info) => info.key);
-
-export const bytesOf = (body: Readable | undefined): Promise<Buffer> => {
-  assert.ok(body !== undefined);
-  return buffer(body);
-};
-
-export const read = async (store: ObjectStore, key: string): Promise<Buffer> =>
-  bytesOf((await store.get(key))?.body);
-
-export function drop(object: { body: Readable } | undefined): unknown {
-  object?.body.destroy();
-  return object;
-}
 
 export async function inBatches(
   all: readonly string[],

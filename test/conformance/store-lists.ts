@@ -68,15 +68,6 @@ export function listCases(
   );
 
   it(
-    'tells size and ETag as head does',
-    withStore(async (store) => {
-      await store.put('a/small', 'x');
-      await store.put('a/large', Buffer.alloc(200_000, 'x'));
-      assert.deepEqual(await store.list('a/'), [await store.head('a/large'), await store.head('a/small')]);
-    }),
-  );
-
-  it(
     'keeps strange keys apart and in byte order',
     withStore(async (store) => {
       const fit = STRANGE_KEYS.filter((key) => !ownOrderBeyondBmp || key !== 'z😀');

@@ -4,16 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isCode } from '../../shared/errors.ts';
+import { STORE_PROBES } from '../../shared/providers/probes/store.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
-import {
-  keys,
-  bytesOf,
-  read,
-  drop,
-  type StoreTraits,
-  type StoreFixture,
-  type WithStore,
-} from './store-kit.ts';
+import { keys, bytesOf, read, type StoreTraits, type StoreFixture, type WithStore } from './store-kit.ts';
 import { signedCases } from './store-direct.ts';
 import { listCases, processCases } from './store-lists.ts';
 
@@ -31,6 +24,7 @@ export function storeConformance(name: string, make: () => Promise<StoreFixture>
   };
 
   describe(`store: ${name}`, { timeout: 240_000 }, () => {
+    for (const probe of STORE_PROBES) it(probe.name, withStore(probe.run));
     objectCases(withStore);
     conditionCases(withStore, traits);
     listCases(withStore, traits);
@@ -40,40 +34,6 @@ export function storeConformance(name: string, make: () => Promise<StoreFixture>
 }
 
 function objectCases(withStore: WithStore): void {
-  it(
-    'brings back what was put',
-    withStore(async (store) => {
-      const put = await store.put('dir/key', 'héllo');
-      assert.deepEqual([put.key, put.sizeBytes], ['dir/key', 6]);
-      const got = await store.get('dir/key');
-      assert.deepEqual([got?.key, got?.sizeBytes, got?.etag], ['dir/key', 6, put.etag]);
-      assert.equal((await bytesOf(got?.body)).toString(), 'héllo');
-      assert.deepEqual(await store.head('dir/key'), put);
-      await store.put('binary', Uint8Array.from([0, 255, 10, 13]));
-      assert.deepEqual([...(await read(store, 'binary'))], [0, 255, 10, 13]);
-    }),
-  );
-
-  it(
-    'replaces an object, and its ETag with it',
-    withStore(async (store) => {
-      const first = await store.put('key', 'one');
-      const second = await store.put('key', 'two');
-      assert.notEqual(first.etag, second.etag);
-      assert.equal((await read(store, 'key')).toString(), 'two');
-    }),
-  );
-
-  it(
-    'holds empty objects',
-    withStore(async (store) => {
-      assert.equal((await store.put('empty', '')).sizeBytes, 0);
-      assert.equal((await read(store, 'empty')).length, 0);
-      await store.put('empty-bytes', new Uint8Array());
-      assert.equal((await store.head('empty-bytes'))?.sizeBytes, 0);
-    }),
-  );
-
   it(
     'streams a file of 50 MB',
     withStore(async (store) => {
@@ -89,47 +49,6 @@ function objectCases(withStore: WithStore): void {
       assert.equal(hash.digest('hex'), createHash('sha256').update(content).digest('hex'));
       const part = await store.get('big', { range: { from: 49_999_990 } });
       assert.deepEqual(await bytesOf(part?.body), content.subarray(-10));
-    }),
-  );
-
-  it(
-    'gives ranges with both ends inclusive',
-    withStore(async (store) => {
-      await store.put('key', '0123456789');
-      const range = async (from: number, to?: number): Promise<string> => {
-        const got = await store.get('key', { range: to === undefined ? { from } : { from, to } });
-        return (await bytesOf(got?.body)).toString();
-      };
-      assert.equal(await range(0, 0), '0');
-      assert.equal(await range(2, 4), '234');
-      assert.equal(await range(7), '789');
-      assert.equal(await range(7, 100), '789');
-      assert.equal(await range(10), '', 'nothing is behind the end');
-    }),
-  );
-
-  it(
-    'says NOT_FOUND',
-    withStore(async (store) => {
-      await assert.rejects(store.get('no/such'), (error) => isCode(error, 'NOT_FOUND'));
-      assert.equal(await store.head('no/such'), undefined);
-      await store.put('file', 'x');
-      await assert.rejects(store.get('file/below'), (error) => isCode(error, 'NOT_FOUND'));
-    }),
-  );
-
-  it(
-    'removes, also what is not there',
-    withStore(async (store) => {
-      await store.put('a/b/c', 'x');
-      await store.put('a/b/d', 'x');
-      await store.remove(['a/b/c', 'never/was', 'a/b']);
-      await store.remove(['a/b/c']);
-      await store.remove([]);
-      assert.deepEqual(await keys(store, ''), ['a/b/d']);
-      await store.remove(['a/b/d']);
-      await store.put('a/b/c', 'again');
-      assert.equal((await read(store, 'a/b/c')).toString(), 'again');
     }),
   );
 
@@ -159,20 +78,6 @@ function objectCases(withStore: WithStore): void {
 }
 
 function conditionCases(withStore: WithStore, { putsIfAbsent }: StoreTraits): void {
-  it(
-    'answers undefined when the ETag is the one asked not to match',
-    withStore(async (store) => {
-      for (const size of [0, 10, 1_000_000]) {
-        const { etag } = await store.put('key', Buffer.alloc(size, 'x'));
-        assert.equal(await store.get('key', { ifNoneMatch: etag }), undefined);
-        const got = await store.get('key', { ifNoneMatch: 'another' });
-        assert.equal((await bytesOf(got?.body)).length, size);
-        await store.put('key', Buffer.alloc(size, 'y'));
-        if (size > 0) assert.notEqual(await store.get('key', { ifNoneMatch: etag }).then(drop), undefined);
-      }
-    }),
-  );
-
   it(
     'lets exactly one of twenty put if absent',
     withStore(async (store) => {

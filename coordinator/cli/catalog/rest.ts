@@ -231,9 +231,13 @@ const TOOL_COMMANDS: readonly CommandEntry[] = [
   {
     path: 'doctor',
     summary: 'Check this machine, the coordinator and the agents, and say how to mend what is wrong',
+    details:
+      'With --live it tries a pool’s queue service and store on your own account: the conformance probes, each in a queue or below a prefix of its own, removed again, also after Ctrl-C.',
+    options: [{ flags: '--live <pool>', help: 'try this pool’s queue service and store' }],
     examples: [
       ['doctor', 'everything'],
       ['doctor -o json', 'for programs'],
+      ['doctor --live aws', 'a pool of your own account, in queues and objects of its own'],
     ],
     next: 'Each finding names its fix; the exit code is 1 when something is wrong.',
     group: GROUPS.tools,

@@ -23,11 +23,13 @@ export async function run(context: Context, args: readonly string[], options: Op
     output.note('Nothing was changed.');
     return EXIT.failed;
   }
-  await places.mend();
+  const problems = await places.mend();
+  for (const problem of problems) output.error(problem);
   const left = await places.inspect();
-  output.note(`Changed ${plural(mendable, 'setting')}.`);
+  if (problems.length === 0) output.note(`Changed ${plural(mendable, 'setting')}.`);
   await output.list(left, differenceList);
-  return left.some(({ gravity }) => gravity === 'failed') ? EXIT.failed : EXIT.ok;
+  const isWell = problems.length === 0 && left.every(({ gravity }) => gravity !== 'failed');
+  return isWell ? EXIT.ok : EXIT.failed;
 }
 
 async function isWanted(changes: number): Promise<boolean> {

@@ -1,6 +1,6 @@
-import { SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { DeleteQueueCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { isCode } from '../../errors.ts';
-import type { Difference, Manager } from '../manage.ts';
+import { checkProbe, type Difference, type Manager } from '../manage.ts';
 import { RequestCounts } from '../meter.ts';
 import type { CloudUrl } from '../url.ts';
 import { clockDifference, watchDates } from './clock-skew.ts';
@@ -104,6 +104,17 @@ export class SqsManager implements Manager {
     await this.#mendOne(this.#queue, differences);
   }
 
+  async removeProbe(): Promise<void> {
+    checkProbe(this.#queue.name);
+    try {
+      await this.#queue.ask('DeleteQueue', (QueueUrl) =>
+        this.#queue.client.send(new DeleteQueueCommand({ QueueUrl })),
+      );
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND')) throw error;
+    }
+  }
+
   async #inspectOne(queue: NamedQueue): Promise<Difference[]> {
     const thing = `queue ${queue.name}`;
     try {
@@ -122,17 +133,8 @@ export class SqsManager implements Manager {
       ];
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND')) throw error;
-      return [
-        {
-          thing,
-          setting: 'exists',
-          is: 'missing',
-          shouldBe: 'there',
-          fix: FIX,
-          gravity: 'failed',
-          mendable: true,
-        },
-      ];
+      const missing = { thing, setting: 'exists', is: 'missing', shouldBe: 'there', fix: FIX };
+      return [{ ...missing, gravity: 'failed', mendable: true }];
     }
   }
 
@@ -168,12 +170,7 @@ export class SqsManager implements Manager {
       Attributes.RedrivePolicy = redrivePolicy(await arnOf(queue.sibling(dead)));
     if (Object.keys(Attributes).length === 0) return;
     await queue.ask('SetQueueAttributes', (QueueUrl) =>
-      queue.client.send(
-        new SetQueueAttributesCommand({
-          QueueUrl,
-          Attributes: Attributes,
-        }),
-      ),
+      queue.client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes })),
     );
   }
 }

@@ -1,6 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { QueueClient } from '@azure/storage-queue';
-import type { Difference, Manager } from '../manage.ts';
+import { checkProbe, type Difference, type Manager } from '../manage.ts';
 import { noMeter } from '../meter.ts';
 import type { CloudUrl } from '../url.ts';
 import { type Place, placeOf } from './blob-client.ts';
@@ -32,6 +32,17 @@ class QueueManager implements Manager {
     const missing = this.#queues.filter((queue) => isAsked(differences, `queue ${queue.name}`, 'exists'));
     await Promise.all(missing.map((queue) => new AzureQueue(queue).ensure()));
   }
+
+  async removeProbe(): Promise<void> {
+    await Promise.all(this.#queues.map(removeQueue));
+  }
+}
+
+async function removeQueue(queue: QueueClient): Promise<void> {
+  checkProbe(queue.name);
+  await queue.delete().catch((error: unknown) => {
+    if (azureCodeOf(error) !== 'QueueNotFound') throw azureError(error, askedOfQueue('delete', queue.name));
+  });
 }
 
 async function inspectQueue(queue: QueueClient): Promise<Difference[]> {

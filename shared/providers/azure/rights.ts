@@ -6,6 +6,7 @@ const QUEUE_RIGHTS = {
   'receive from': ['Storage Queue Data Message Processor', 'queues/messages/process/action'],
   count: ['Storage Queue Data Reader', 'queues/read, queues/messages/read'],
   make: ['Storage Queue Data Contributor', 'queues/write'],
+  delete: ['Storage Queue Data Contributor', 'queues/delete'],
 } as const satisfies Readonly<Record<string, readonly [role: string, action: string]>>;
 
 const BLOB_RIGHTS = {
