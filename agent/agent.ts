@@ -108,11 +108,7 @@ export class Agent {
       mostUnits: events.mostClaims,
       ...rest,
     });
-    const load = () => {
-      const requests = parts.requests?.() ?? {};
-      const spoken = Object.keys(requests).length > 0 ? { requests } : {};
-      return { running: work.running, freeSlots: slots.freeSlots, ...spoken };
-    };
+    const load = () => ({ running: work.running, freeSlots: slots.freeSlots, ...requestsSoFar(parts) });
     const hello = () => (this.#isDraining ? undefined : parts.hello);
     this.#heartbeat = new Heartbeat({ events, held, intervalMs: timing.heartbeatMs, load, hello, log });
     this.#leases = new LeaseKeeper({ held, leaseMs, clock, log });
@@ -207,6 +203,12 @@ export class Agent {
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const done = new AbortController();
   await Promise.race([work.finally(() => done.abort()), pause(ms, done.signal)]);
+}
+
+/** Nothing where no provider counts: a heartbeat has little room. */
+function requestsSoFar({ requests }: AgentParts): { requests?: Record<string, number> } {
+  const counted = requests?.() ?? {};
+  return Object.keys(counted).length > 0 ? { requests: counted } : {};
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -20,7 +20,9 @@ export async function openTarget(at: Stores, url: string): Promise<PublishTarget
   const { store, path: prefix } = await openPlace(at, url);
   const keyOf = (path: string): string => (prefix === '' ? path : `${prefix}/${path}`);
   return {
-    put: async (path, body) => void (await store.put(keyOf(path), body)),
+    put: async (path, body) => {
+      await store.put(keyOf(path), body);
+    },
     remove: (path) => store.remove([keyOf(path)]),
   };
 }

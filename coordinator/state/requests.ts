@@ -24,7 +24,7 @@ export const requestState = (s: Session): RequestState => ({
       .map((row) => ({ ...row }) as unknown as { pool: string; operation: string; total: number }),
 });
 
-export function addRequests(s: Session, pool: string, counts: Counts): void {
+function addRequests(s: Session, pool: string, counts: Counts): void {
   for (const [operation, count] of Object.entries(counts)) {
     if (count <= 0) continue;
     s.sql(

@@ -126,7 +126,7 @@ test('what a job asked of clouds is told per task, and nothing where it asked no
   const { output, stdout } = keptOutput({ format: 'table' });
   const requests = { count: 1234.4, usd: 0.000493, operations: {} };
   await output.record(jobView({ requests }), jobRecord(NOW));
-  assert.match(stdout.text, /Requests +1,234 \(410 a task\), 0\.00049 USD \(0\.00016 a task\)/);
+  assert.match(stdout.text, /Requests: +1,234 \(410 a task\), 0\.00049 USD \(0\.00016 a task\)/);
   const without = keptOutput({ format: 'table' });
   await without.output.record(jobView(), jobRecord(NOW));
   assert.doesNotMatch(without.stdout.text, /Requests/);

@@ -87,7 +87,8 @@ test('requests show in the job, in the pool and in metrics', async () => {
   state.commit([agent.outcome(body, 0)], rig.clock.ms);
   new Ledger(rig.context).runOnce();
   const { requests } = (await call('GET', `/v1/jobs/${job}`)).json as unknown as JobView;
-  assert.deepEqual(requests, { count: 4, usd: 4 * 0.4e-6, operations: { 'sqs:SendMessage': 4 } });
+  assert.equal(requests.usd.toFixed(9), '0.000001600');
+  assert.deepEqual({ ...requests, usd: 0 }, { count: 4, usd: 0, operations: { 'sqs:SendMessage': 4 } });
   const { pools } = (await call('GET', '/v1/pools')).json as unknown as { pools: PoolView[] };
   assert.equal(pools[0]?.requests.count, 4);
   const { text } = await call('GET', '/metrics');

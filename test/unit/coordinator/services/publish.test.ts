@@ -68,7 +68,7 @@ describe('the files of finished tasks are published', () => {
     await using rig = await makeRig({}, { clouds: ['north'] });
     const { context } = rig;
     const job = await runIn(context, 'north', publishing(rig));
-    const { notePublished } = context.state;
+    const notePublished = context.state.notePublished.bind(context.state);
     context.state.notePublished = () => {
       throw new Error('crash');
     };
