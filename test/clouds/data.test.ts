@@ -146,18 +146,23 @@ describe('kill -9 of the coordinator', { concurrency: 2 }, () => {
       await cluster.coordinator?.kill();
       const doomed = await cluster.startCoordinator({ CLOBI_FAULT: point });
       await writeFile(join(directory.path, 'in'), 'brought\n');
-      const [job = ''] = await submit(clouds, directory.path, [
+      const jobs = [
         {
           name: 'one',
+          idempotencyKey: 'only-one',
           command: ['cp', 'in', 'out'],
           array: { count: 3 },
           inputs: ['in'],
           outputs: { files: ['out'], to: place.url },
           placement: { pool: 'azure' },
         },
-      ]);
+      ];
+      // It may die before the submitter has its answer.
+      const answered = await submit(clouds, directory.path, jobs).catch(() => undefined);
       assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
       await cluster.startCoordinator();
+      const [job = ''] = await submit(clouds, directory.path, jobs);
+      if (answered !== undefined) assert.deepEqual(answered, [job]);
       assert.equal((await cluster.over(job, 120_000)).counts.succeeded, 3);
       await published(clouds, job);
       for (const index of [0, 1, 2]) assert.equal(await readKey(place.store, `${index}/out`), 'brought\n');

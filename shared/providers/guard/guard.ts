@@ -75,11 +75,8 @@ export class Guard {
         this.#succeeded(operation);
         return result;
       } catch (error) {
-        const worth =
-          again &&
-          retries < (this.#options.retries ?? MOST_RETRIES) &&
-          passes(troubleOf(error)) &&
-          !isRefused(error);
+        const mayAgain = again && retries < (this.#options.retries ?? MOST_RETRIES);
+        const worth = mayAgain && passes(troubleOf(error)) && !isRefused(error);
         if (!worth || !this.#budget.take()) throw error;
         await pause(FIRST_RETRY_MS * 2 ** retries * (0.5 + Math.random() / 2));
       }
