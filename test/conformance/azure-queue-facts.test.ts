@@ -7,7 +7,7 @@ import { RequestCounts } from '../../shared/providers/meter.ts';
 import { openManager, openQueue } from '../../shared/providers/open.ts';
 import type { Queue } from '../../shared/providers/ports.ts';
 import { startAzurite } from '../../infra/emulators/azurite.ts';
-import { type Fault, type FaultyProxy, faultOnce, startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { type Fault, FaultProxy } from '../helpers/fault-proxy.ts';
 import { LONG, NOW } from './queue-kit.ts';
 
 const azurite = await startAzurite();
@@ -16,7 +16,7 @@ after(() => azurite[Symbol.asyncDispose]());
 
 interface Bench {
   queue: Queue;
-  proxy: FaultyProxy;
+  proxy: FaultProxy;
   counts: RequestCounts;
   /** The same queue, without our adapter. */
   raw: QueueClient;
@@ -24,7 +24,7 @@ interface Bench {
 
 /** A queue behind a proxy, and beside it the SDK alone. */
 const withBench = (test: (bench: Bench) => Promise<void>) => async (): Promise<void> => {
-  await using proxy = await startFaultyProxy(azurite.endpoints.queue);
+  await using proxy = await FaultProxy.start(azurite.endpoints.queue);
   const name = `q-${randomUUID()}`;
   const counts = new RequestCounts();
   const queue = await openQueue(`azure-queue://${azurite.account}/${name}?endpoint=${proxy.url}`, {
@@ -110,7 +110,7 @@ describe('azure queue: messages', { timeout: 120_000 }, () => {
       const polls = (counts.totals()['azure-queue:GetMessages'] ?? 0) - 2;
       assert.ok(polls >= 3 && polls <= 15, `${polls} looks in 3 s`);
       assert.equal(
-        proxy.requests.length,
+        proxy.seen,
         Object.values(counts.totals()).reduce((sum, n) => sum + n, 0),
       );
     }),
@@ -121,7 +121,7 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
   it(
     'sends again, and so twice',
     withBench(async ({ queue, proxy, counts }) => {
-      faultOnce(proxy, 'POST', /messages/, LOST);
+      proxy.setOnce('POST', /messages/, LOST);
       assert.deepEqual(await queue.send(['x']), [{ ok: true }]);
       assert.equal(await queue.depth(), 2);
       assert.equal(counts.totals()['azure-queue:PutMessage'], 2, 'retries count');
@@ -133,9 +133,9 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
     withBench(async ({ queue, proxy }) => {
       await queue.send(['x']);
       const [delivery] = await queue.receive({ ...LONG, max: 1 });
-      faultOnce(proxy, 'DELETE', /messages/, LOST);
+      proxy.setOnce('DELETE', /messages/, LOST);
       await delivery!.done();
-      assert.equal(proxy.requests.filter((request) => request.startsWith('DELETE')).length, 2);
+      assert.equal(proxy.asked.get('DELETE'), 2);
       assert.equal(await queue.depth(), 0);
     }),
   );
@@ -157,7 +157,7 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
     withBench(async ({ queue, proxy }) => {
       await queue.send(['x']);
       const [delivery] = await queue.receive({ ...LONG, max: 1 });
-      faultOnce(proxy, 'PUT', /messages/, LOST);
+      proxy.setOnce('PUT', /messages/, LOST);
       await assert.rejects(delivery!.extend(1_000), (error) => isCode(error, 'LEASE_LOST'));
       assert.equal((await queue.receive({ ...LONG, max: 1 }))[0]?.receiveCount, 2);
     }),
@@ -167,7 +167,7 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
     'brings a message whose receipt was lost once its lease ends, with a count that proves nothing',
     withBench(async ({ queue, proxy }) => {
       await queue.send(['x']);
-      faultOnce(proxy, 'GET', /messages/, LOST);
+      proxy.setOnce('GET', /messages/, LOST);
       const [delivery] = await queue.receive({ ...LONG, max: 1, leaseMs: 1_000 });
       assert.equal(delivery?.receiveCount, 2);
     }),
@@ -176,7 +176,7 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
 
 describe('azure queue: trouble', { timeout: 120_000 }, () => {
   const refusal = (status: number, code: string, headers: Record<string, string> = {}): Fault => ({
-    kind: 'answer',
+    kind: 'status',
     status,
     headers: { 'content-type': 'application/xml', 'x-ms-error-code': code, ...headers },
     body: `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>No.</Message></Error>`,
@@ -205,7 +205,7 @@ describe('azure queue: trouble', { timeout: 120_000 }, () => {
         [refusal(403, 'AccountIsDisabled'), 'CLOUD_AUTH', /AccountIsDisabled/],
         [LOST, 'UNAVAILABLE', /queue/],
       ] as const) {
-        proxy.fault = () => fault;
+        proxy.set(fault);
         await assert.rejects(queue.receive({ ...NOW, max: 1 }), (error: ClobiError) => {
           assert.equal(error.code, code, error.message);
           assert.match(error.message, text);
@@ -213,7 +213,7 @@ describe('azure queue: trouble', { timeout: 120_000 }, () => {
           return true;
         });
       }
-      proxy.fault = () => refusal(403, 'AuthorizationPermissionMismatch');
+      proxy.set(refusal(403, 'AuthorizationPermissionMismatch'));
       const [sent] = await queue.send(['x']);
       assert.ok(sent?.ok === false && !sent.retryable && isCode(sent.cause, 'CLOUD_AUTH'));
       assert.match((sent.cause as Error).message, /Storage Queue Data Message Sender.*messages\/add\/action/);
@@ -223,7 +223,7 @@ describe('azure queue: trouble', { timeout: 120_000 }, () => {
   it(
     'passes by itself when it is short',
     withBench(async ({ queue, proxy }) => {
-      faultOnce(proxy, 'POST', /messages/, refusal(503, 'ServerBusy'));
+      proxy.setOnce('POST', /messages/, refusal(503, 'ServerBusy'));
       assert.deepEqual(await queue.send(['x']), [{ ok: true }]);
     }),
   );
@@ -247,7 +247,7 @@ describe('azure queue: trouble', { timeout: 120_000 }, () => {
   it(
     'does not hold up a receive that is aborted',
     withBench(async ({ queue, proxy }) => {
-      proxy.fault = () => ({ kind: 'silence' });
+      proxy.set({ kind: 'silent' });
       const abort = new AbortController();
       const waiting = queue.receive({ ...LONG, max: 1, signal: abort.signal });
       abort.abort();
@@ -276,11 +276,11 @@ describe('azure queue: settings', { timeout: 120_000 }, () => {
   });
 
   it('include the clock', async () => {
-    await using proxy = await startFaultyProxy(azurite.endpoints.queue);
+    await using proxy = await FaultProxy.start(azurite.endpoints.queue);
     const name = `q-${randomUUID()}`;
     await (await openQueue(azurite.queueUrl(name))).ensure();
     const date = new Date(Date.now() + 12 * 60_000).toUTCString();
-    proxy.fault = () => ({ kind: 'answer', status: 200, headers: { date } });
+    proxy.set({ kind: 'status', status: 200, headers: { date } });
     const manager = await openManager(`azure-queue://${azurite.account}/${name}?endpoint=${proxy.url}`);
     const [found] = await manager!.inspect();
     assert.deepEqual([found?.setting, found?.gravity], ['clock', 'failed']);

@@ -16,7 +16,7 @@ import { RequestCounts } from '../../shared/providers/meter.ts';
 import { openManager, openStore } from '../../shared/providers/open.ts';
 import type { ObjectStore } from '../../shared/providers/ports.ts';
 import { startAzurite } from '../../infra/emulators/azurite.ts';
-import { type FaultyProxy, faultOnce, startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { keys, read } from './store-kit.ts';
 import { HOSTILE_KEYS } from './store-lists.ts';
@@ -28,7 +28,7 @@ const accountKey = new StorageSharedKeyCredential(azurite.account, azurite.env['
 
 interface Bench {
   store: ObjectStore;
-  proxy: FaultyProxy;
+  proxy: FaultProxy;
   counts: RequestCounts;
   /** The same container, without our adapter. */
   raw: ContainerClient;
@@ -38,7 +38,7 @@ interface Bench {
 
 /** A store behind a proxy, and beside it the SDK alone. */
 const withBench = (test: (bench: Bench) => Promise<void>) => async (): Promise<void> => {
-  await using proxy = await startFaultyProxy(azurite.endpoints.blob);
+  await using proxy = await FaultProxy.start(azurite.endpoints.blob);
   const name = `c-${randomUUID()}`;
   const raw = new ContainerClient(`${azurite.endpoints.blob}/${name}`, accountKey);
   await raw.create();
@@ -133,7 +133,7 @@ describe('azure store: lost answers', { timeout: 240_000 }, () => {
   it(
     'knows an object that it has put if absent itself',
     withBench(async ({ store, proxy }) => {
-      faultOnce(proxy, 'PUT', /claims/, { kind: 'lose-answer' });
+      proxy.setOnce('PUT', /claims/, { kind: 'lose-answer' });
       const put = await store.put('claims/x', 'ours', { ifAbsent: true });
       assert.deepEqual(await store.head('claims/x'), put);
       await assert.rejects(store.put('claims/x', 'ours', { ifAbsent: true }), (error) =>
@@ -150,7 +150,7 @@ describe('azure store: lost answers', { timeout: 240_000 }, () => {
       const [request] = await store.direct!.sign(plan, [{ number: 1, sha256: '', md5 }], 60_000);
       const { method, url, headers } = request!;
       assert.equal((await fetch(url, { method, headers, body: 'x' })).status, 201);
-      faultOnce(proxy, 'PUT', /comp=blocklist/, { kind: 'lose-answer' });
+      proxy.setOnce('PUT', /comp=blocklist/, { kind: 'lose-answer' });
       await store.direct!.finish(plan);
       assert.equal((await read(store, 'key')).toString(), 'x');
     }),
@@ -161,9 +161,9 @@ describe('azure store: lost answers', { timeout: 240_000 }, () => {
     withBench(async ({ store, proxy }) => {
       const content = randomBytes(2_000_000);
       await store.put('key', content);
-      proxy.fault = () => ({ kind: 'cut', afterBytes: 100_000 });
+      proxy.set({ kind: 'cut', afterBytes: 100_000 });
       await assert.rejects(read(store, 'key'), (error) => isCode(error, 'UNAVAILABLE'));
-      proxy.fault = () => undefined;
+      proxy.set({ kind: 'none' });
       assert.ok((await read(store, 'key')).equals(content));
     }),
   );

@@ -3,7 +3,7 @@ import { createServer, request, type IncomingMessage, type Server, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { pause } from '../../shared/clock.ts';
 
-/** What a network, or the server behind it, does to requests. Switched while the program under test runs. */
+/** What a network, or the server behind it, does to a request. */
 export type Fault =
   | { kind: 'none' }
   /** The connection is reset, as by a machine without that server. */
@@ -11,27 +11,44 @@ export type Fault =
   /** Taken and never answered: a half-open connection. */
   | { kind: 'silent' }
   /** An answer without anything done. */
-  | { kind: 'status'; status: number; body: string; headers?: Record<string, string> }
-  /** The server has acted, and the answer is lost; one in so many. */
-  | { kind: 'lose-answer'; oneIn: number }
+  | { kind: 'status'; status: number; body?: string; headers?: Record<string, string> }
+  /** The server has acted, and the answer is lost. */
+  | { kind: 'lose-answer' }
+  /** The connection breaks after so many bytes of the answer's body. */
+  | { kind: 'cut'; afterBytes: number }
   | { kind: 'delay'; ms: number };
 
-/** An HTTP proxy before one server. Requests go on as they came, `Host` included, so that signatures hold. */
+export interface ProxiedRequest {
+  method: string;
+  /** With its query. */
+  url: string;
+  /** The action of SQS, else the method. */
+  operation: string;
+}
+
+const NONE: Fault = { kind: 'none' };
+
+/**
+ * An HTTP proxy before one server, for what networks and busy servers do; switched while the program under test runs.
+ * Requests go on as they came, `Host` included, so that signatures hold.
+ */
 export class FaultProxy {
+  /** In the place of the server's own, with the path of it. */
   readonly url: string;
-  fault: Fault = { kind: 'none' };
   /** Requests that came, and of those the ones that a fault was done to. */
   seen = 0;
   harmed = 0;
-  /** Requests by what they ask for: the action of SQS, else the method. */
+  /** Requests by operation. */
   readonly asked = new Map<string, number>();
   readonly #target: URL;
   readonly #server: Server;
+  #faultOf: (request: ProxiedRequest) => Fault = () => NONE;
 
   private constructor(target: URL, server: Server) {
     this.#target = target;
     this.#server = server;
-    this.url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    const { port } = server.address() as AddressInfo;
+    this.url = `http://127.0.0.1:${String(port)}${target.pathname.replace(/\/$/, '')}`;
     server.on('request', (incoming: IncomingMessage, answer: ServerResponse) => {
       this.#serve(incoming, answer).catch(() => incoming.socket.destroy());
     });
@@ -50,21 +67,28 @@ export class FaultProxy {
     await once(this.#server, 'close');
   }
 
-  /** A fault takes effect on connections that are open already, too. */
-  set(fault: Fault): void {
-    this.fault = fault;
-    if (fault.kind === 'refuse') this.#server.closeAllConnections();
+  /** From now on, for every request or for those that it is given for. Takes effect on connections that are open, too. */
+  set(fault: Fault | ((request: ProxiedRequest) => Fault | undefined)): void {
+    this.#faultOf = typeof fault === 'function' ? (asked) => fault(asked) ?? NONE : () => fault;
+    if (typeof fault === 'object' && fault.kind === 'refuse') this.#server.closeAllConnections();
+  }
+
+  /** For the first request of this method whose URL matches; then none. */
+  setOnce(method: string, url: RegExp, fault: Fault): void {
+    this.set((asked) => {
+      if (asked.method !== method || !url.test(asked.url)) return undefined;
+      this.set(NONE);
+      return fault;
+    });
   }
 
   async #serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const asked = describe(incoming);
     this.seen += 1;
-    const operation = operationOf(incoming);
-    this.asked.set(operation, (this.asked.get(operation) ?? 0) + 1);
-    const { fault } = this;
+    this.asked.set(asked.operation, (this.asked.get(asked.operation) ?? 0) + 1);
+    const fault = this.#faultOf(asked);
     if (fault.kind !== 'none') this.harmed += 1;
     switch (fault.kind) {
-      case 'none':
-        return this.#forward(incoming, answer);
       case 'refuse':
         incoming.socket.destroy();
         return;
@@ -76,23 +100,30 @@ export class FaultProxy {
         answer.writeHead(fault.status, { 'content-type': 'application/xml', ...fault.headers });
         answer.end(fault.body);
         return;
-      case 'lose-answer':
-        return this.#forward(incoming, answer, this.seen % fault.oneIn === 0);
       case 'delay':
         await pause(fault.ms);
-        return this.#forward(incoming, answer);
+        return this.#forward(incoming, answer, NONE);
+      case 'none':
+      case 'lose-answer':
+      case 'cut':
+        return this.#forward(incoming, answer, fault);
       default:
         return fault satisfies never;
     }
   }
 
-  async #forward(incoming: IncomingMessage, answer: ServerResponse, lose = false): Promise<void> {
+  async #forward(
+    incoming: IncomingMessage,
+    answer: ServerResponse,
+    fault: Extract<Fault, { kind: 'none' | 'lose-answer' | 'cut' }>,
+  ): Promise<void> {
     const onward = request({
       host: this.#target.hostname,
       port: this.#target.port,
       method: incoming.method,
       path: incoming.url,
-      headers: headersOf(incoming),
+      // Names and values in the order and spelling in which they came.
+      headers: [...incoming.rawHeaders],
       agent: false,
     });
     // Whoever gives up here gives up there: an aborted long poll must end at the server, too.
@@ -101,23 +132,30 @@ export class FaultProxy {
     });
     incoming.pipe(onward);
     const [reply] = (await once(onward, 'response')) as [IncomingMessage];
-    if (lose) {
+    if (fault.kind === 'lose-answer') {
       reply.resume();
       await once(reply, 'end');
       incoming.socket.destroy();
       return;
     }
     answer.writeHead(reply.statusCode ?? 502, reply.rawHeaders);
-    reply.pipe(answer);
+    if (fault.kind === 'cut') await cut(reply, answer, fault.afterBytes);
+    else reply.pipe(answer);
   }
 }
 
-function operationOf({ headers, method = '' }: IncomingMessage): string {
-  const action = headers['x-amz-target'];
-  return typeof action === 'string' ? (action.split('.')[1] ?? action) : method;
+async function cut(reply: IncomingMessage, answer: ServerResponse, afterBytes: number): Promise<void> {
+  let left = afterBytes;
+  for await (const chunk of reply as AsyncIterable<Buffer>) {
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    await new Promise((resolve) => answer.write(part, resolve));
+    if (left === 0) break;
+  }
+  answer.destroy();
 }
 
-/** Names and values in the order and spelling in which they came. */
-function headersOf({ rawHeaders }: IncomingMessage): string[] {
-  return [...rawHeaders];
+function describe({ headers, method = '', url = '' }: IncomingMessage): ProxiedRequest {
+  const action = headers['x-amz-target'];
+  return { method, url, operation: typeof action === 'string' ? (action.split('.')[1] ?? action) : method };
 }
