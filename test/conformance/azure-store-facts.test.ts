@@ -157,6 +157,16 @@ describe('azure store: lost answers', { timeout: 240_000 }, () => {
   );
 
   it(
+    'asks again on another connection when a server stops talking',
+    withBench(async ({ store, proxy }) => {
+      await store.put('first', 'opens the connection');
+      proxy.setOnce('PUT', /key/, { kind: 'silent' });
+      await store.put('key', 'content');
+      assert.equal((await read(store, 'key')).toString(), 'content');
+    }),
+  );
+
+  it(
     'never ends a download short',
     withBench(async ({ store, proxy }) => {
       const content = randomBytes(2_000_000);

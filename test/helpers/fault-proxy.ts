@@ -112,11 +112,7 @@ export class FaultProxy {
     }
   }
 
-  async #forward(
-    incoming: IncomingMessage,
-    answer: ServerResponse,
-    fault: Extract<Fault, { kind: 'none' | 'lose-answer' | 'cut' }>,
-  ): Promise<void> {
+  async #forward(incoming: IncomingMessage, answer: ServerResponse, fault: Fault): Promise<void> {
     const onward = request({
       host: this.#target.hostname,
       port: this.#target.port,

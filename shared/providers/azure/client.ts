@@ -41,20 +41,20 @@ function meteredClient(service: Service, meter: Meter): IHttpClient {
       const { url, method, timeout, abortSignal, requestId, streamResponseStatusCodes } = request;
       // Bytes, text, or a function that begins a stream of them anew.
       const body = request.body as RequestBodyType | undefined;
-      const response = await transport.sendRequest(
-        createPipelineRequest({
-          url,
-          method,
-          timeout,
-          requestId,
-          agent: request.agent ?? agentFor(url),
-          headers: createHttpHeaders(request.headers.toJson({ preserveCase: true })),
-          allowInsecureConnection: true,
-          ...(body === undefined ? {} : { body }),
-          ...(abortSignal === undefined ? {} : { abortSignal }),
-          ...(streamResponseStatusCodes === undefined ? {} : { streamResponseStatusCodes }),
-        }),
-      );
+      const outgoing = createPipelineRequest({
+        url,
+        method,
+        timeout,
+        requestId,
+        headers: createHttpHeaders(request.headers.toJson({ preserveCase: true })),
+        allowInsecureConnection: true,
+        ...(body === undefined ? {} : { body }),
+        ...(abortSignal === undefined ? {} : { abortSignal }),
+        ...(streamResponseStatusCodes === undefined ? {} : { streamResponseStatusCodes }),
+      });
+      // Given among the options it would be dropped.
+      outgoing.agent = request.agent ?? agentFor(url);
+      const response = await transport.sendRequest(outgoing);
       return { ...toCompatResponse(response), request };
     },
   };
