@@ -44,6 +44,8 @@ const UNITS_A_PASS = 2_000;
 /** The books of one pass: what each job, owner and pool would have if everything planned so far were done. */
 interface Waiting {
   candidate: JobCandidate;
+  /** Tasks that may run now; of those `left` may go out in this pass. */
+  runnable: number;
   left: number;
   pools: EligiblePool[];
 }
@@ -54,6 +56,8 @@ interface EligiblePool {
 }
 interface PlanningPool {
   plan: PlanPool;
+  /** Gets something in this pass; a pool that is full but for a little gets nothing. */
+  open: boolean;
   tasks: number;
   units: number;
   workMs: number;
@@ -66,6 +70,7 @@ interface PlanningPool {
 export function planDispatch(input: PlanInput): Order[] {
   const pools = input.pools.map((plan) => ({
     plan,
+    open: hasRoom(input, plan.load),
     tasks: plan.load.outstandingTasks,
     units: plan.load.outstandingUnits,
     workMs: plan.load.outstandingMs,
@@ -108,23 +113,21 @@ function byPriority(candidates: readonly JobCandidate[]): JobCandidate[][] {
 function prepare(input: PlanInput, candidate: JobCandidate, pools: EligiblePool[]): Waiting {
   const { ready, outstanding, spec } = candidate;
   const slots = pools.reduce((sum, { pool }) => sum + pool.plan.load.slots, 0);
-  const most = Math.min(
-    spec.maxParallel ?? Number.POSITIVE_INFINITY,
-    mostWhileGrowing(input, candidate, slots),
-  );
-  return { candidate, left: Math.min(ready, most - outstanding), pools };
+  const runnable = Math.min(ready, (spec.maxParallel ?? Number.POSITIVE_INFINITY) - outstanding);
+  const left = Math.min(runnable, leftWhileGrowing(input, candidate, slots));
+  return { candidate, runnable, left, pools };
 }
 
 /**
  * While the units of a job still grow, only a few of them a slot are out: else the whole lookahead would be filled
- * with small ones before anything is learnt.
+ * with small ones before anything is learnt. Whole ones: what a few tasks leave free makes no unit.
  */
-function mostWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: number): number {
+function leftWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: number): number {
   const size = unitSize(input, candidate);
   const isGrowing = candidate.meanMs !== null && size === 2 * candidate.samples;
-  return isGrowing && input.lookaheadMs !== null
-    ? size * UNITS_A_SLOT * Math.max(1, slots)
-    : Number.POSITIVE_INFINITY;
+  if (!isGrowing || input.lookaheadMs === null) return Number.POSITIVE_INFINITY;
+  const most = size * UNITS_A_SLOT * Math.max(1, slots);
+  return Math.floor((most - candidate.outstanding) / size) * size;
 }
 
 const eligiblePools = ({ spec, movedTo }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
@@ -159,15 +162,24 @@ function choosePool(input: PlanInput, { pools, candidate }: Waiting): PlanningPo
   return choosePlace(choices, input.unitTargetMs)?.pool;
 }
 
-/** Whether a pool with this load may be given anything now. */
-export const hasRoom = (lookaheadMs: number | null, load: PoolLoad): boolean =>
-  roomLeft(lookaheadMs, load, {
-    tasks: load.outstandingTasks,
-    units: load.outstandingUnits,
-    workMs: load.outstandingMs,
-  }) > 0;
+type Bounds = Pick<PlanInput, 'lookaheadMs' | 'unitTargetMs'>;
+
+/**
+ * Whether a pool with this load may be given anything now: there must be room for a unit as long as units shall be. To fill
+ * each gap that a few tasks leave would make units of a few tasks, and each of them costs messages.
+ */
+export function hasRoom(bounds: Bounds, load: PoolLoad): boolean {
+  const { outstandingTasks: tasks, outstandingUnits: units, outstandingMs: workMs } = load;
+  const room = roomLeft(bounds.lookaheadMs, load, { tasks, units, workMs });
+  return room > 0 && (isShort(load, { tasks, units }) || room >= unitRoom(bounds, load));
+}
+
+/** What a unit may take of a pool's lookahead, in ms of one slot: what it aims at, but never more than half of all. */
+const unitRoom = ({ lookaheadMs, unitTargetMs }: Bounds, { slots }: PoolLoad): number =>
+  lookaheadMs === null ? unitTargetMs : Math.min(unitTargetMs, (lookaheadMs * slots) / 2);
 
 function roomOf({ lookaheadMs }: PlanInput, pool: PlanningPool): number {
+  if (!pool.open) return 0;
   const room = roomLeft(lookaheadMs, pool.plan.load, pool);
   if (!pool.plan.onTrial) return room;
   return pool.units > pool.plan.load.outstandingUnits ? 0 : Math.min(1, room);
@@ -182,19 +194,25 @@ function roomLeft(
   if (lookaheadMs === null) return Number.POSITIVE_INFINITY;
   if (load.slots === 0) return 0;
   const room = lookaheadMs * load.slots - workMs;
-  const isShort = tasks < TASKS_A_SLOT * load.slots || units < load.slots;
-  return room <= 0 && isShort ? 1 : Math.max(0, room);
+  return room <= 0 && isShort(load, { tasks, units }) ? 1 : Math.max(0, room);
 }
+
+/** A slot may soon have nothing to do, however long the tasks are that are out. */
+const isShort = ({ slots }: PoolLoad, { tasks, units }: Pick<PlanningPool, 'tasks' | 'units'>): boolean =>
+  tasks < TASKS_A_SLOT * slots || units < slots;
 
 /** Takes one unit of the job into the pool's books and returns its size. */
 function planUnit(input: PlanInput, job: Waiting, pool: PlanningPool): number {
   const lengthMs = job.candidate.meanMs ?? input.unknownMs;
-  const inRoom = Math.max(1, Math.floor(roomOf(input, pool) / Math.max(lengthMs, 0.01)));
+  // The last unit of a pass may reach beyond the lookahead: cut to the rest of the room it would be a small one.
+  const roomMs = Math.max(roomOf(input, pool), unitRoom(input, pool.plan.load));
+  const inRoom = Math.max(1, Math.floor(roomMs / Math.max(lengthMs, 0.01)));
   const slots = Math.max(1, pool.plan.load.slots);
   // Every slot shall get a part of what is left; only then may a unit be as long as it likes.
-  const fairPart = Math.ceil(job.left / slots);
+  const fairPart = Math.ceil(job.runnable / slots);
   const size = Math.max(1, Math.min(unitSize(input, job.candidate), inRoom, fairPart, job.left));
   job.left -= size;
+  job.runnable -= size;
   pool.tasks += size;
   pool.units += 1;
   pool.workMs += size * lengthMs;

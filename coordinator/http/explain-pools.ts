@@ -31,7 +31,7 @@ export function explainPools(api: ApiContext, job: JobId): PoolExplanation[] {
       ruledOutBy,
       eligible,
       takes: takesWork(api.state, pool),
-      room: hasRoom(api.config.lookaheadMs, load),
+      room: hasRoom(api.config, load),
       liked: preference(spec, place),
       finishMs: finishOf(load.outstandingMs, load.slots, taskMs),
       pricePerCpuHour: pool.config.pricePerCpuHour,

@@ -19,9 +19,7 @@ const REFERENCED_TASK_BYTES = 280;
 
 /** False when no pool may be given anything: then no job need be looked at. */
 export const anyRoom = ({ config, pools, state }: Context): boolean =>
-  pools.some(
-    (pool) => takesWork(state, pool) && hasRoom(config.lookaheadMs, state.load(pool.name, UNKNOWN_MS)),
-  );
+  pools.some((pool) => takesWork(state, pool) && hasRoom(config, state.load(pool.name, UNKNOWN_MS)));
 
 /** Asks the planner where the ready tasks of these jobs go now. */
 export function planFor(context: Context, candidates: readonly JobCandidate[]): Order[] {

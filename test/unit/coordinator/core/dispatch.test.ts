@@ -82,10 +82,38 @@ test('units grow with what was measured, up to the target', () => {
   assert.equal(size(10_000, 1_001), 1, 'a long task goes alone');
 });
 
+test('units that still grow go out whole', () => {
+  const growing = (outstanding: number) =>
+    plan([candidate('j', { ready: 1_000, outstanding, meanMs: 10, samples: 8 })]).flatMap(
+      ({ sizes }) => sizes,
+    );
+  assert.deepEqual(growing(0), [16, 16, 16, 16, 16, 16, 16, 16]);
+  assert.deepEqual(growing(100), [16]);
+  assert.deepEqual(growing(113), [], 'two units a slot are out, but for a few tasks');
+});
+
 test('every slot gets a part of a small job', () => {
   const [order] = plan([candidate('j', { ready: 10, meanMs: 1, samples: 100 })]);
   assert.ok((order?.sizes.length ?? 0) >= 4, JSON.stringify(order));
   assert.equal(tasksOf([order!]), 10);
+});
+
+test('a pool that is full but for a little waits until there is room for a whole unit', () => {
+  const short = candidate('j', { ready: 10_000, meanMs: 10, samples: 1_000 });
+  const left = (ms: number, load: Partial<PlanPool['load']> = {}) => {
+    const outstandingMs = 40_000 - ms;
+    const pools = [pool('p', { outstandingTasks: 100, outstandingUnits: 20, outstandingMs, ...load })];
+    return plan([short], { pools }).flatMap(({ sizes }) => sizes);
+  };
+  assert.deepEqual(left(1_999), []);
+  assert.deepEqual(left(2_000), [200]);
+  assert.deepEqual(left(2_500), [200, 200], 'the last one is a whole one, too');
+  assert.ok(left(1_999, { outstandingUnits: 3 }).length > 0, 'a slot without a unit does not wait');
+  const close = {
+    lookaheadMs: 100,
+    pools: [pool('p', { outstandingTasks: 9, outstandingUnits: 3, outstandingMs: 390 })],
+  };
+  assert.deepEqual(plan([short], close)[0]?.sizes.slice(0, 1), [20], 'never more than half of the lookahead');
 });
 
 test('higher priority first; the lower gets what room is left', () => {
