@@ -8,6 +8,8 @@ import { isDark } from './health.ts';
 import type { Listening } from './listening.ts';
 
 const BATCH = 500;
+/** So many times while patience runs a queue is asked whether it is empty: each time is a request. */
+const LOOKS_A_PATIENCE = 20;
 
 /**
  * R7, one a pool: ends the claims of silent boots, reads what they wrote, and voids units that nobody holds. Does nothing
@@ -20,6 +22,8 @@ export class Rescuer {
   readonly #listening: Listening;
   /** Since when the conditions of patience hold without a break. */
   #patienceSince: number | undefined;
+  /** The last answer of the queue, and when it was asked. */
+  #look = { at: Number.NEGATIVE_INFINITY, empty: false };
 
   constructor(context: Context, pool: Pool, listening: Listening) {
     this.#context = context;
@@ -82,21 +86,35 @@ export class Rescuer {
   async #patienceBefore(now: number): Promise<number | null> {
     const { state, config } = this.#context;
     const pool = this.#pool.name;
-    const oldest = config.patienceMs === null ? undefined : state.oldestUnclaimed(pool);
-    if (config.patienceMs === null || oldest === undefined || state.load(pool, 0).liveAgents === 0) {
+    const { patienceMs } = config;
+    const oldest = patienceMs === null ? undefined : state.oldestUnclaimed(pool);
+    if (patienceMs === null || oldest === undefined || state.load(pool, 0).liveAgents === 0) {
       this.#patienceSince = undefined;
       return null;
     }
-    const empty = (await this.#pool.units.depth()) === 0;
-    if (!empty && !state.laterUnitHeard(pool, oldest.sentAt)) {
+    const overtaken = state.laterUnitHeard(pool, oldest.sentAt);
+    const runs = overtaken || (await this.#readsEmpty(now, patienceMs / LOOKS_A_PATIENCE));
+    if (runs) this.#patienceSince ??= now;
+    else this.#patienceSince = undefined;
+    const before = now - patienceMs;
+    if (this.#patienceSince === undefined || this.#patienceSince > before || oldest.sentAt >= before)
+      return null;
+    // What is decided now rests on what the queue says now.
+    const empty = await this.#readsEmpty(now, 0);
+    if (!empty && !overtaken) {
       this.#patienceSince = undefined;
       return null;
     }
-    this.#patienceSince ??= now;
-    if (now - this.#patienceSince < config.patienceMs) return null;
-    const before = now - config.patienceMs;
     // In a queue that still holds messages, only units overtaken by others are taken for missing.
     return empty || state.laterUnitHeard(pool, before) ? before : Math.min(before, oldest.sentAt + 1);
+  }
+
+  /** Whether the queue reads empty, by an answer that is younger than `maxAgeMs`. */
+  async #readsEmpty(now: number, maxAgeMs: number): Promise<boolean> {
+    const age = now - this.#look.at;
+    // Below 0: the clock was set back.
+    if (age < 0 || age >= maxAgeMs) this.#look = { at: now, empty: (await this.#pool.units.depth()) === 0 };
+    return this.#look.empty;
   }
 
   /** While segments were read, a unit may have been claimed anew: only those still without a holder are voided. */

@@ -165,6 +165,33 @@ describe('rescue', () => {
     assert.equal(rig.context.state.task(job, 0)?.losses, 1);
   });
 
+  test('while patience runs the queue is asked now and then; when it ends, once more', async () => {
+    await using rig = await makeRig({ heartbeat: 100, dead: 60_000, patience: 10_000 });
+    const hands = handsOn(rig);
+    const { units } = rig.pool;
+    let asked = 0;
+    const depth = units.depth.bind(units);
+    units.depth = () => {
+      asked += 1;
+      return depth();
+    };
+    await hands.say(new FakeAgent('a').hello());
+    const job = await hands.submit(specOf());
+    await hands.dispatch();
+    await hands.collector.runOnce(never);
+    hands.listenFor(10_000);
+    for (let passes = 0; passes < 99; passes += 1) {
+      await hands.rescuer.runOnce();
+      hands.listenFor(100);
+    }
+    assert.ok(asked > 10 && asked <= 20, `asked ${asked} times`);
+    // There is a message again, and the last answer was that there is none.
+    await units.send(['anything']);
+    hands.listenFor(101);
+    await hands.rescuer.runOnce();
+    assert.equal(rig.context.state.task(job, 0)?.losses, 0);
+  });
+
   test('with patience off nothing is voided for want of a claim', async () => {
     await using rig = await makeRig({ patience: 'off' });
     const hands = handsOn(rig);
