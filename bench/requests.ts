@@ -1,91 +1,152 @@
 /**
- * Requests a task on AWS, counted on the wire between our processes and an emulated SQS and S3 (fauxqs): 10,000 short tasks
- * (baseline: one request to send, receive and delete each message and one to put each outcome, 4 a task), and 1,000 tasks with
- * one output each (baseline: 5). Requests are counted from the submit until the job is over, idle ones included.
- * `node bench/requests.ts [SHORT] [WITH_OUTPUTS]`.
+ * Requests a task on AWS and on Azure, counted on the wire between our processes and emulators (fauxqs, Azurite): 10,000 short
+ * tasks (baseline: one request to send, receive and delete each message and one to put each outcome, 4 a task), and 1,000
+ * tasks with one output each (baseline: 5). Everything lies in the cloud: queues, control document, segments, outputs, and the
+ * coordinator's own store with its specs and verdicts. Requests are counted from the submit until the job is over, idle ones
+ * included. By operation, and what a million such tasks cost by `coordinator/prices.ts`; `docs/providers.md` takes its table
+ * from there. `node bench/requests.ts [SHORT] [WITH_OUTPUTS] [CLOUD]`.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { costOf, priceOf } from '../coordinator/prices.ts';
+import { startAzurite } from '../infra/emulators/azurite.ts';
 import { startFauxqs } from '../infra/emulators/fauxqs.ts';
+import { agentConfigFile } from '../shared/paths.ts';
 import { openManager } from '../shared/providers/open.ts';
 import { formatCloudUrl, parseCloudUrl } from '../shared/providers/url.ts';
 import { Cluster } from '../test/helpers/cluster.ts';
-import { FaultProxy } from '../test/helpers/fault-proxy.ts';
 import { waitFor } from '../test/helpers/wait.ts';
 import { report } from './report.ts';
+import { type Asked, difference, Wire } from './wire.ts';
 
 const SHORT = Number(process.argv[2] ?? '10000');
 const WITH_OUTPUTS = Number(process.argv[3] ?? '1000');
+const CLOUDS = (['aws', 'azure'] as const).filter((cloud) => (process.argv[4] ?? cloud) === cloud);
 const LONGEST_MS = 1_200_000;
 
-interface Measured {
-  name: string;
-  tasks: number;
-  requests: number;
-  baseline: number;
-  asked: Record<string, number>;
-}
+type CloudName = (typeof CLOUDS)[number];
 
-async function measure(kind: {
+interface Kind {
   name: string;
   tasks: number;
   command: string[];
   outputs: { glob: string }[];
   baseline: number;
-}): Promise<Measured> {
-  await using aws = await startFauxqs();
-  await using sqs = await FaultProxy.start(aws.endpoint);
-  await using s3 = await FaultProxy.start(aws.endpoint);
-  Object.assign(process.env, aws.env);
-  await using cluster = await Cluster.create({}, aws.env);
-  const bucket = aws.storeUrl('clobi-bench');
-  const manager = await openManager(bucket);
-  await manager?.mend((await manager.inspect()).filter(({ mendable }) => mendable));
-  const { host: region } = parseCloudUrl(aws.queueUrl('any'));
-  const store = formatCloudUrl({ ...parseCloudUrl(bucket), endpoint: s3.url });
-  const pools = { aws: { queue: { kind: 'sqs', region, endpoint: sqs.url }, store } };
-  await writeFile(join(cluster.home, 'clobi.yaml'), JSON.stringify({ pools }));
-  await cluster.startCoordinator();
-  cluster.startAgent('bench', { pool: 'aws', slots: 2 });
-  await waitFor(
-    'the agent is there',
-    async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1,
-  );
-  const before = countOf(sqs, s3);
-  const { command, outputs, tasks } = kind;
-  const job = await cluster.submit({ command, outputs, tasks: { kind: 'count', count: tasks } });
-  const view = await cluster.over(job, LONGEST_MS);
-  if (view.counts.succeeded !== tasks) throw new Error(`not all succeeded: ${JSON.stringify(view.counts)}`);
-  const after = countOf(sqs, s3);
-  const asked = Object.fromEntries(
-    Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]),
-  );
-  const requests = Object.values(asked).reduce((sum, count) => sum + count, 0);
-  return { name: kind.name, tasks, requests, baseline: kind.baseline, asked };
 }
 
-const countOf = (sqs: FaultProxy, s3: FaultProxy): Record<string, number> => ({
-  ...Object.fromEntries(sqs.asked),
-  ...Object.fromEntries([...s3.asked].map(([name, count]) => [`S3 ${name}`, count])),
-});
+interface Measured {
+  cloud: CloudName;
+  kind: Kind;
+  seconds: number;
+  asked: Asked;
+}
 
-const measured = [
-  await measure({ name: 'short tasks', tasks: SHORT, command: ['/bin/true'], outputs: [], baseline: 4 }),
-  await measure({
+const KINDS: readonly Kind[] = [
+  { name: 'short tasks', tasks: SHORT, command: ['/bin/true'], outputs: [], baseline: 4 },
+  {
     name: 'tasks with one output each',
     tasks: WITH_OUTPUTS,
     command: ['sh', '-c', 'echo "$CLOBI_TASK_INDEX" > out.txt'],
     outputs: [{ glob: 'out.txt' }],
     baseline: 5,
-  }),
+  },
 ];
+
+interface Place extends AsyncDisposable {
+  env: Record<string, string>;
+  /** As opened past the proxies. */
+  bucket: string;
+  pool: { queue: object; store: string };
+}
+
+async function emulatedAws(wire: Wire): Promise<Place> {
+  const aws = await startFauxqs();
+  const [sqs, s3] = [await wire.before('sqs', aws.endpoint), await wire.before('s3', aws.endpoint)];
+  const bucket = aws.storeUrl('clobi-bench', 'bench');
+  const { host: region } = parseCloudUrl(aws.queueUrl('any'));
+  const pool = { queue: { kind: 'sqs', region, endpoint: sqs }, store: through(bucket, s3) };
+  return { env: aws.env, bucket, pool, [Symbol.asyncDispose]: () => aws[Symbol.asyncDispose]() };
+}
+
+async function emulatedAzure(wire: Wire): Promise<Place> {
+  const azure = await startAzurite();
+  const [queue, blob] = [
+    await wire.before('azure-queue', azure.endpoints.queue),
+    await wire.before('azblob', azure.endpoints.blob),
+  ];
+  const bucket = azure.storeUrl('clobi-bench', 'bench');
+  const pool = {
+    queue: { kind: 'azure-queue', account: azure.account, endpoint: queue },
+    store: through(bucket, blob),
+  };
+  return { env: { ...azure.env }, bucket, pool, [Symbol.asyncDispose]: () => azure[Symbol.asyncDispose]() };
+}
+
+const through = (url: string, endpoint: string): string =>
+  formatCloudUrl({ ...parseCloudUrl(url), endpoint });
+
+async function measure(cloud: CloudName, kind: Kind): Promise<Measured> {
+  await using wire = new Wire();
+  await using place = await (cloud === 'aws' ? emulatedAws(wire) : emulatedAzure(wire));
+  Object.assign(process.env, place.env);
+  await using cluster = await Cluster.create({}, place.env);
+  const manager = await openManager(place.bucket);
+  await manager?.mend((await manager.inspect()).filter(({ mendable }) => mendable));
+  const settings = { store: place.pool.store, pools: { [cloud]: place.pool } };
+  await writeFile(join(cluster.home, 'clobi.yaml'), JSON.stringify(settings));
+  await cluster.startCoordinator();
+  await wire.divertAgent(agentConfigFile(cluster.home, cloud));
+  cluster.startAgent('bench', { pool: cloud, slots: 2 });
+  await waitFor(
+    'the agent is there',
+    async () => (await cluster.get<{ agents: unknown[] }>('/v1/agents')).agents.length === 1,
+  );
+  const before = wire.counts();
+  const began = performance.now();
+  const { command, outputs, tasks } = kind;
+  const job = await cluster.submit({ command, outputs, tasks: { kind: 'count', count: tasks } });
+  const view = await cluster.over(job, LONGEST_MS);
+  if (view.counts.succeeded !== tasks) throw new Error(`not all succeeded: ${JSON.stringify(view.counts)}`);
+  const seconds = (performance.now() - began) / 1_000;
+  return { cloud, kind, seconds, asked: difference(wire.counts(), before) };
+}
+
+const sum = (asked: Asked): number => Object.values(asked).reduce((total, count) => total + count, 0);
+
+/** By operation alone, whoever sent it. */
+function byOperation(asked: Asked): Asked {
+  const all: Asked = {};
+  for (const [name, count] of Object.entries(asked)) {
+    const operation = name.slice(name.indexOf(' ') + 1);
+    all[operation] = (all[operation] ?? 0) + count;
+  }
+  return all;
+}
+
+/** One line an operation: its requests, by whom, and what it costs a million such tasks. */
+function breakDown({ cloud, kind, seconds, asked }: Measured): string {
+  const { tasks, name } = kind;
+  const perMillion = (usd: number): string => ((usd * 1_000_000) / tasks).toFixed(2).padStart(8);
+  const lines = Object.entries(byOperation(asked))
+    .sort(([, a], [, b]) => b - a)
+    .map(([operation, count]) => {
+      const agent = asked[`agent ${operation}`] ?? 0;
+      const by = `(coordinator ${String(count - agent)}, agent ${String(agent)})`;
+      return `  ${operation.padEnd(32)} ${String(count).padStart(6)}  ${perMillion(count * priceOf(operation))} USD  ${by}\n`;
+    });
+  const total = `  ${'all'.padEnd(32)} ${String(sum(asked)).padStart(6)}  ${perMillion(costOf(byOperation(asked)).usd)} USD\n`;
+  return `${cloud}, ${String(tasks)} ${name}, ${seconds.toFixed(0)} s; USD a million tasks:\n${lines.join('')}${total}`;
+}
+
+const measured: Measured[] = [];
+for (const cloud of CLOUDS) for (const kind of KINDS) measured.push(await measure(cloud, kind));
 report(
-  'requests a task on an emulated AWS, against one request a step and task',
-  measured.map(({ name, tasks, requests, baseline }) => ({
-    name: `${String(tasks)} ${name}`,
-    value: `${(requests / tasks).toFixed(3)} requests a task`,
-    ratio: `${(baseline / (requests / tasks)).toFixed(1)} × fewer than ${String(baseline)}`,
+  'requests a task on emulated clouds, against one request a step and task',
+  measured.map(({ cloud, kind: { name, tasks, baseline }, asked }) => ({
+    name: `${cloud}: ${String(tasks)} ${name}`,
+    value: `${(sum(asked) / tasks).toFixed(3)} requests a task`,
+    ratio: `${(baseline / (sum(asked) / tasks)).toFixed(1)} × fewer than ${String(baseline)}`,
   })),
 );
-for (const { name, asked } of measured) process.stdout.write(`${name}: ${JSON.stringify(asked)}\n`);
+for (const each of measured) process.stdout.write(`\n${breakDown(each)}`);
