@@ -7,7 +7,7 @@ import { type Service, startEmulators, ThreeClouds } from '../helpers/three-clou
 import { waitFor } from '../helpers/wait.ts';
 
 /** What networks, busy clouds and clocks do in the middle of a job over three pools. Nothing here is dead: see `dark.test.ts`. */
-const TASKS = 150;
+const TASKS = 90;
 const SPELL_MS = 20_000;
 
 const emulators = await startEmulators();
@@ -101,7 +101,7 @@ async function assertWhole(clouds: ThreeClouds, id: string): Promise<void> {
   assert.deepEqual(await clouds.cluster.violations({ copiesAllowed: true }, clouds.storeUrls()), []);
 }
 
-describe('in the middle of a job over three pools', { concurrency: 2 }, () => {
+describe('in the middle of a job over three pools', { concurrency: 3 }, () => {
   for (const { name, faults, spellMs } of CASES)
     it(name, { timeout: 400_000 }, async () => {
       await using clouds = await ThreeClouds.create({ holdDown: 2_000 }, emulators);

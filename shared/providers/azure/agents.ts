@@ -21,6 +21,12 @@ export function impatientAgents(patience: Patience): { http: HttpAgent; https: H
   for (const agent of [http, https]) {
     const connect = agent.createConnection.bind(agent);
     agent.createConnection = (...args: Parameters<CreateConnection>) => watch(connect(...args), patience);
+    // A server's hint how long it keeps idle connections would else count for its next answer, too.
+    const reuse = agent.reuseSocket.bind(agent);
+    agent.reuseSocket = (connection, request) => {
+      reuse(connection, request);
+      if (connection instanceof Socket) connection.setTimeout(patience.silenceMs);
+    };
   }
   return { http, https };
 }
