@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { truncateSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import {
   GetBucketLifecycleConfigurationCommand,
   ListMultipartUploadsCommand,
@@ -13,12 +16,14 @@ import {
 import { isCode, messageOf } from '../../shared/errors.ts';
 import { openManager, openStore } from '../../shared/providers/open.ts';
 import { missingRadosgw, type Radosgw, startRadosgw } from '../../infra/emulators/radosgw.ts';
+import { skewedClock } from '../helpers/skewed-clock.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { storesOf } from './aws-kit.ts';
 import { checkKeys, HOSTILE_KEYS } from './store-lists.ts';
 import { storeConformance, type StoreFixture } from './store-suite.ts';
 
 const MIB = 1024 * 1024;
+const PROVIDERS = import.meta.resolve('../../shared/providers');
 const missing = missingRadosgw();
 
 if (missing === undefined) {
@@ -29,6 +34,21 @@ if (missing === undefined) {
   describe('S3 bucket', { timeout: 240_000 }, () => bucketCases(server));
 } else describe('store: S3 (Ceph radosgw)', { skip: missing }, () => undefined);
 
+/** Puts, reads, and asks what is wrong with the bucket, by a process of its own. */
+const WITH_WRONG_CLOCK = `
+  import { text } from 'node:stream/consumers';
+  import { RequestCounts } from '${PROVIDERS}/meter.ts';
+  import { openManager, openStore } from '${PROVIDERS}/open.ts';
+  const url = process.argv[1];
+  const meter = new RequestCounts();
+  const store = await openStore(url, { meter });
+  await store.put('wrong-clock', 'put');
+  const read = await text((await store.get('wrong-clock')).body);
+  const differences = await (await openManager(url)).inspect();
+  const clock = differences.find(({ setting }) => setting === 'clock')?.is;
+  console.log(JSON.stringify({ read, requests: meter.totals(), clock }));
+`;
+
 function storeCases(server: Radosgw, make: () => Promise<StoreFixture>): void {
   it('keeps keys that a path would lose, and lists none of another prefix', async () => {
     const store = await (await make()).open();
@@ -36,6 +56,24 @@ function storeCases(server: Radosgw, make: () => Promise<StoreFixture>): void {
       store,
       HOSTILE_KEYS.filter((key) => key !== 'nul\0x'),
     );
+  });
+
+  it('is reached by a machine whose clock is 20 minutes off, which S3 refuses at first, and tells of that clock', async () => {
+    const { url } = await make();
+    for (const minutes of [-20, 20]) {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--input-type=module', '-e', WITH_WRONG_CLOCK, url],
+        { env: { ...process.env, ...skewedClock(minutes) } },
+      );
+      const told = JSON.parse(stdout) as { read: string; requests: Record<string, number>; clock?: string };
+      assert.equal(told.read, 'put');
+      assert.ok((told.requests['s3:PutObject'] ?? 0) > 1, 'refused, then asked again by the time of S3');
+      assert.match(
+        told.clock ?? '',
+        minutes > 0 ? /^this machine is 1[12]\d\d s ahead$/ : /^this machine is 1[12]\d\d s behind$/,
+      );
+    }
   });
 
   it('removes by the thousand', async () => {
