@@ -9,7 +9,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { costOf, priceOf } from '../coordinator/prices.ts';
 import { startAzurite } from '../infra/emulators/azurite.ts';
 import { startFauxqs } from '../infra/emulators/fauxqs.ts';
 import { agentConfigFile } from '../shared/paths.ts';
@@ -17,6 +16,7 @@ import { openManager } from '../shared/providers/open.ts';
 import { formatCloudUrl, parseCloudUrl } from '../shared/providers/url.ts';
 import { Cluster } from '../test/helpers/cluster.ts';
 import { waitFor } from '../test/helpers/wait.ts';
+import { costTable } from './cost-table.ts';
 import { report } from './report.ts';
 import { type Asked, difference, Wire } from './wire.ts';
 
@@ -124,19 +124,16 @@ function byOperation(asked: Asked): Asked {
   return all;
 }
 
-/** One line an operation: its requests, by whom, and what it costs a million such tasks. */
-function breakDown({ cloud, kind, seconds, asked }: Measured): string {
-  const { tasks, name } = kind;
-  const perMillion = (usd: number): string => ((usd * 1_000_000) / tasks).toFixed(2).padStart(8);
+/** One line an operation: its requests, and by whom. */
+function breakDown({ cloud, kind: { tasks, name }, seconds, asked }: Measured): string {
   const lines = Object.entries(byOperation(asked))
     .sort(([, a], [, b]) => b - a)
     .map(([operation, count]) => {
       const agent = asked[`agent ${operation}`] ?? 0;
-      const by = `(coordinator ${String(count - agent)}, agent ${String(agent)})`;
-      return `  ${operation.padEnd(32)} ${String(count).padStart(6)}  ${perMillion(count * priceOf(operation))} USD  ${by}\n`;
+      const by = `coordinator ${String(count - agent)}, agent ${String(agent)}`;
+      return `  ${operation.padEnd(32)} ${String(count).padStart(6)}  ${by}\n`;
     });
-  const total = `  ${'all'.padEnd(32)} ${String(sum(asked)).padStart(6)}  ${perMillion(costOf(byOperation(asked)).usd)} USD\n`;
-  return `${cloud}, ${String(tasks)} ${name}, ${seconds.toFixed(0)} s; USD a million tasks:\n${lines.join('')}${total}`;
+  return `\n${cloud}, ${String(tasks)} ${name}, ${seconds.toFixed(0)} s:\n${lines.join('')}`;
 }
 
 const measured: Measured[] = [];
@@ -149,4 +146,10 @@ report(
     ratio: `${(baseline / (sum(asked) / tasks)).toFixed(1)} × fewer than ${String(baseline)}`,
   })),
 );
-for (const each of measured) process.stdout.write(`\n${breakDown(each)}`);
+for (const each of measured) process.stdout.write(breakDown(each));
+for (const cloud of CLOUDS) {
+  const columns = measured
+    .filter((each) => each.cloud === cloud)
+    .map(({ kind: { name, tasks }, asked }) => ({ title: name, tasks, asked: byOperation(asked) }));
+  process.stdout.write(`\n${costTable(cloud, columns)}`);
+}
