@@ -31,8 +31,11 @@ export function missingRadosgw(): string | undefined {
   return `needs ${missing.join(', ')}: apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-mgr`;
 }
 
-/** Takes 5 to 15 s on an idle machine. Everything it holds is in memory and in a temporary directory. */
-export async function startRadosgw(): Promise<Radosgw> {
+/**
+ * Takes 5 to 15 s on an idle machine. Its objects are in memory, 4 GiB of them at most, or with `diskBytes` in a sparse file
+ * of that size; all else is in a temporary directory, too.
+ */
+export async function startRadosgw({ diskBytes }: { diskBytes?: number } = {}): Promise<Radosgw> {
   const directory = await temporaryDirectory();
   const daemons: Daemon[] = [];
   const dispose = async (): Promise<void> => {
@@ -40,7 +43,7 @@ export async function startRadosgw(): Promise<Radosgw> {
     await directory[Symbol.asyncDispose]();
   };
   try {
-    return await start(directory.path, daemons, dispose);
+    return await start({ path: directory.path, diskBytes }, daemons, dispose);
   } catch (error) {
     const said = daemons.map((daemon) => daemon.output()).join('\n');
     await dispose();
@@ -48,11 +51,17 @@ export async function startRadosgw(): Promise<Radosgw> {
   }
 }
 
-async function start(path: string, daemons: Daemon[], dispose: () => Promise<void>): Promise<Radosgw> {
+interface Room {
+  path: string;
+  diskBytes: number | undefined;
+}
+
+async function start(room: Room, daemons: Daemon[], dispose: () => Promise<void>): Promise<Radosgw> {
+  const { path } = room;
   const [monPort, port] = [await freePort(), await freePort()];
   const ceph = { CEPH_CONF: join(path, 'ceph.conf'), CEPH_ARGS: '' };
   const endpoint = `http://127.0.0.1:${port}`;
-  await startCluster(path, monPort, { env: ceph, daemons });
+  await startCluster(room, monPort, { env: ceph, daemons });
   const gateway = async (): Promise<Daemon> => {
     const command = ['radosgw', '-f', '-n', 'client.rgw', `--rgw-data=${path}`];
     const daemon = startDaemon([...command, `--rgw-frontends=beast endpoint=127.0.0.1:${port}`], ceph);
@@ -87,15 +96,15 @@ async function start(path: string, daemons: Daemon[], dispose: () => Promise<voi
   };
 }
 
-/** One monitor and one object server that keeps its objects in memory. */
+/** One monitor and one object server. */
 async function startCluster(
-  path: string,
+  { path, diskBytes }: Room,
   monPort: number,
   { env, daemons }: { env: Record<string, string>; daemons: Daemon[] },
 ): Promise<void> {
   const [cluster, osd] = [randomUUID(), randomUUID()];
   const monmap = join(path, 'monmap');
-  await writeFile(join(path, 'ceph.conf'), configuration(path, cluster, monPort));
+  await writeFile(join(path, 'ceph.conf'), configuration(path, cluster, monPort) + objectStore(diskBytes));
   await mkdir(join(path, 'osd'));
   const address = `[v2:127.0.0.1:${monPort}]`;
   await runCommand(['monmaptool', '--create', '--fsid', cluster, '--addv', 'a', address, monmap], env);
@@ -123,8 +132,6 @@ osd pool default pgp num = 1
 osd crush chooseleaf type = 0
 mon max pg per osd = 1000
 mon data avail crit = 1
-osd objectstore = memstore
-memstore device bytes = 4294967296
 run dir = ${path}
 log file = ${path}/$name.log
 admin socket = ${path}/$name.asok
@@ -132,6 +139,11 @@ pid file = ${path}/$name.pid
 mon data = ${path}/mon
 osd data = ${path}/osd
 `;
+
+const objectStore = (diskBytes: number | undefined): string =>
+  diskBytes === undefined
+    ? 'osd objectstore = memstore\nmemstore device bytes = 4294967296\n'
+    : `osd objectstore = bluestore\nbluestore block size = ${diskBytes}\nosd memory target = 1073741824\n`;
 
 async function answers(endpoint: string, daemon: Daemon): Promise<boolean> {
   if (!daemon.isAlive()) throw new Error(`radosgw ended: ${daemon.output()}`);
