@@ -114,20 +114,25 @@ function prepare(input: PlanInput, candidate: JobCandidate, pools: EligiblePool[
   const { ready, outstanding, spec } = candidate;
   const slots = pools.reduce((sum, { pool }) => sum + pool.plan.load.slots, 0);
   const runnable = Math.min(ready, (spec.maxParallel ?? Number.POSITIVE_INFINITY) - outstanding);
-  const left = Math.min(runnable, leftWhileGrowing(input, candidate, slots));
+  const isShortOfWork = pools.some(({ pool }) => isShort(pool.plan.load, pool));
+  const left = Math.min(runnable, leftWhileGrowing(input, candidate, { slots, isShortOfWork }));
   return { candidate, runnable, left, pools };
 }
 
 /**
  * While the units of a job still grow, only a few of them a slot are out: else the whole lookahead would be filled
- * with small ones before anything is learnt. Whole ones: what a few tasks leave free makes no unit.
+ * with small ones before anything is learnt. Whole ones: what a few tasks leave free makes no unit, unless a slot may run dry.
  */
-function leftWhileGrowing(input: PlanInput, candidate: JobCandidate, slots: number): number {
+function leftWhileGrowing(
+  input: PlanInput,
+  candidate: JobCandidate,
+  { slots, isShortOfWork }: { slots: number; isShortOfWork: boolean },
+): number {
   const size = unitSize(input, candidate);
   const isGrowing = candidate.meanMs !== null && size === 2 * candidate.samples;
   if (!isGrowing || input.lookaheadMs === null) return Number.POSITIVE_INFINITY;
-  const most = size * UNITS_A_SLOT * Math.max(1, slots);
-  return Math.floor((most - candidate.outstanding) / size) * size;
+  const free = size * UNITS_A_SLOT * Math.max(1, slots) - candidate.outstanding;
+  return isShortOfWork ? free : Math.floor(free / size) * size;
 }
 
 const eligiblePools = ({ spec, movedTo }: JobCandidate, pools: readonly PlanningPool[]): EligiblePool[] =>
@@ -205,7 +210,8 @@ const isShort = ({ slots }: PoolLoad, { tasks, units }: Pick<PlanningPool, 'task
 function planUnit(input: PlanInput, job: Waiting, pool: PlanningPool): number {
   const lengthMs = job.candidate.meanMs ?? input.unknownMs;
   // The last unit of a pass may reach beyond the lookahead: cut to the rest of the room it would be a small one.
-  const roomMs = Math.max(roomOf(input, pool), unitRoom(input, pool.plan.load));
+  const leastMs = pool.plan.onTrial === true ? 0 : unitRoom(input, pool.plan.load);
+  const roomMs = Math.max(roomOf(input, pool), leastMs);
   const inRoom = Math.max(1, Math.floor(roomMs / Math.max(lengthMs, 0.01)));
   const slots = Math.max(1, pool.plan.load.slots);
   // Every slot shall get a part of what is left; only then may a unit be as long as it likes.

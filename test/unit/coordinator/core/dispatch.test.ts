@@ -82,14 +82,20 @@ test('units grow with what was measured, up to the target', () => {
   assert.equal(size(10_000, 1_001), 1, 'a long task goes alone');
 });
 
+test('R9: a pool on trial gets one task, also of a job whose units are large', () => {
+  const job = candidate('j', { ready: 10_000, meanMs: 10, samples: 1_000 });
+  assert.deepEqual(plan([job], { pools: [{ ...pool('p'), onTrial: true }] })[0]?.sizes, [1]);
+});
+
 test('units that still grow go out whole', () => {
-  const growing = (outstanding: number) =>
-    plan([candidate('j', { ready: 1_000, outstanding, meanMs: 10, samples: 8 })]).flatMap(
-      ({ sizes }) => sizes,
-    );
-  assert.deepEqual(growing(0), [16, 16, 16, 16, 16, 16, 16, 16]);
+  const growing = (outstanding: number, outstandingUnits = 8) =>
+    plan([candidate('j', { ready: 1_000, outstanding, meanMs: 10, samples: 8 })], {
+      pools: [pool('p', { outstandingTasks: outstanding, outstandingUnits })],
+    }).flatMap(({ sizes }) => sizes);
+  assert.deepEqual(growing(0, 0), [16, 16, 16, 16, 16, 16, 16, 16]);
   assert.deepEqual(growing(100), [16]);
   assert.deepEqual(growing(113), [], 'two units a slot are out, but for a few tasks');
+  assert.deepEqual(growing(113, 3), [15], 'they are all with others');
 });
 
 test('every slot gets a part of a small job', () => {
