@@ -12,7 +12,8 @@ export async function examinePools(home: string): Promise<Finding[]> {
       ...differences.map(({ pool, thing, setting, is, shouldBe, gravity, fix }) => ({
         check: `pool ${pool}`,
         status: gravity,
-        found: `${thing}: ${setting} is ${is}, should be ${shouldBe}`,
+        found:
+          setting === 'exists' ? `${thing} is ${is}` : `${thing}: ${setting} is ${is}, should be ${shouldBe}`,
         fix,
       })),
     ];

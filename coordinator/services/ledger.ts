@@ -33,11 +33,11 @@ export class Ledger {
   }
 
   runOnce(): boolean {
-    const { state, pools, storeMeter } = this.#context;
+    const { state, pools, storeMeter, clock } = this.#context;
     state.transaction(() => {
       for (const { name, meter } of pools) this.#book(name, meter);
       this.#book(PRIMARY_STORE, storeMeter);
-      state.shareRequests();
+      state.shareRequests(clock.now());
     });
     return false;
   }

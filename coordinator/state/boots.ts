@@ -4,7 +4,7 @@ import type { Session, Work } from './session.ts';
 import { touchUnit, unitByUid } from './unit-rows.ts';
 
 /**
- * One life of an agent. Live until it says goodbye, is silent for too long, or a newer boot of the same agent is heard;
+ * One life of an agent, whose name is its own within its pool. Live until it says goodbye, is silent for too long, or a newer boot of the same agent is heard;
  * a boot that is heard again after a verdict of silence was wrong is live again (R7).
  */
 export interface BootRow {
@@ -136,8 +136,8 @@ export function agentsOf(s: Session, pool: string): PoolAgents {
 function beginBoot(w: Work, { agent, boot, pool }: EventBatch): BootRow {
   const { s, now } = w;
   const others = s
-    .sql('SELECT id, boot, pool, ended FROM boots WHERE agent = ? AND ended IS NULL')
-    .all(agent) as unknown as BootRow[];
+    .sql('SELECT id, boot, pool, ended FROM boots WHERE pool = ? AND agent = ? AND ended IS NULL')
+    .all(pool, agent) as unknown as BootRow[];
   const overtaken = others.some((other) => other.boot > boot);
   s.sql(
     `INSERT INTO boots(agent, boot, pool, ended, draining, drain_asked, seq, beat, heard_at, running, rejected, segments, segments_beyond)
@@ -148,5 +148,7 @@ function beginBoot(w: Work, { agent, boot, pool }: EventBatch): BootRow {
   return findBoot(s, agent, boot) as BootRow;
 }
 
-const hasOtherLiveBoot = (s: Session, { agent, id }: BootRow): boolean =>
-  s.sql('SELECT 1 FROM boots WHERE agent = ? AND ended IS NULL AND id <> ?').get(agent, id) !== undefined;
+const hasOtherLiveBoot = (s: Session, { pool, agent, id }: BootRow): boolean =>
+  s
+    .sql('SELECT 1 FROM boots WHERE pool = ? AND agent = ? AND ended IS NULL AND id <> ?')
+    .get(pool, agent, id) !== undefined;

@@ -10,13 +10,16 @@ export const PRIMARY_STORE = '(store)';
 
 type Counts = Readonly<Record<string, number>>;
 
+/** So long after a pool's last task has ended, its agents and we may still tell of what that cost. */
+const AFTERMATH_MS = 30_000;
+
 /**
- * The ledger of requests: what a provider was asked since tasks of its pool last ended is shared among those that end next. It
- * is a cache like all state (R11), and no bill: a rebuild begins it anew.
+ * The ledger of requests: what a provider was asked since tasks of its pool last ended is shared among those that end next; what
+ * it is asked while there is nothing to do is nobody's. It is a cache like all state (R11), and no bill: a rebuild begins it anew.
  */
 export const requestState = (s: Session): RequestState => ({
   addRequests: (pool, counts) => s.transaction(() => addRequests(s, pool, counts)),
-  shareRequests: () => s.transaction(() => shareRequests(s)),
+  shareRequests: (now) => s.transaction(() => shareRequests(s, now)),
   requests: () =>
     s
       .sql('SELECT pool, operation, total FROM requests ORDER BY pool, operation')
@@ -64,14 +67,33 @@ export function noteRun(s: Session, job: JobRow, unit: UnitId): void {
   jobs.set(job.seq, (jobs.get(job.seq) ?? 0) + 1);
 }
 
-function shareRequests(s: Session): void {
+function shareRequests(s: Session, now: number): void {
   const all = new Map<number, number>();
-  for (const [pool, jobs] of s.runs) {
-    shareOf(s, pool, jobs);
+  for (const jobs of s.runs.values())
     for (const [job, runs] of jobs) all.set(job, (all.get(job) ?? 0) + runs);
+  if (all.size > 0) s.runs.set(PRIMARY_STORE, all);
+  const asked = s.sql('SELECT DISTINCT pool FROM requests WHERE pending > 0').all() as { pool: string }[];
+  for (const { pool } of asked) {
+    const ended = s.runs.get(pool);
+    if (ended !== undefined) shareOf(s, pool, ended);
+    else if (!isAtWork(s, pool)) shareAftermath(s, pool, now);
   }
-  if (all.size > 0) shareOf(s, PRIMARY_STORE, all);
+  for (const [pool, jobs] of s.runs) s.lastRuns.set(pool, { jobs, at: now });
   s.runs.clear();
+}
+
+function isAtWork(s: Session, pool: string): boolean {
+  const anywhere = pool === PRIMARY_STORE;
+  const row = anywhere
+    ? s.sql('SELECT 1 FROM loads WHERE units > 0 LIMIT 1').get()
+    : s.sql('SELECT 1 FROM loads WHERE pool = ? AND units > 0 LIMIT 1').get(pool);
+  return row !== undefined;
+}
+
+function shareAftermath(s: Session, pool: string, now: number): void {
+  const last = s.lastRuns.get(pool);
+  if (last !== undefined && now - last.at < AFTERMATH_MS) shareOf(s, pool, last.jobs);
+  else s.sql('UPDATE requests SET pending = 0 WHERE pool = ?').run(pool);
 }
 
 function shareOf(s: Session, pool: string, jobs: ReadonlyMap<number, number>): void {

@@ -24,6 +24,8 @@ export class Session {
   readonly poolAgents = new Map<string, PoolAgents>();
   /** Runs that counted since requests were last shared: pool → number of the job → how many. */
   readonly runs = new Map<string, Map<number, number>>();
+  /** Those that requests were last shared among, and when. */
+  readonly lastRuns = new Map<string, { jobs: ReadonlyMap<number, number>; at: number }>();
   lastRun: { unit: string; pool: string | undefined } = { unit: '', pool: undefined };
   epoch = 0;
   /** Terminal states up to this number of the outbox are in verdict objects. */

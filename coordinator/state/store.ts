@@ -228,8 +228,11 @@ export interface OrderState {
 export interface RequestState {
   /** Books requests to a pool's provider, or to the primary store (`PRIMARY_STORE`), by operation. */
   addRequests(pool: string, counts: Readonly<Record<string, number>>): void;
-  /** Shares what is booked and not yet shared among the runs that have counted since the last time. */
-  shareRequests(): void;
+  /**
+   * Shares what is booked and not yet shared among the runs that have counted since the last time; of a pool without work,
+   * among those that were the last, or else among nobody.
+   */
+  shareRequests(now: number): void;
   requests(): { pool: string; operation: string; total: number }[];
 }
 

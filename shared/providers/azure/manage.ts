@@ -120,7 +120,7 @@ const missing = (thing: string): Difference => ({
   setting: 'exists',
   is: 'missing',
   shouldBe: 'there',
-  fix: '`clobi pool ensure` makes it',
+  fix: 'clobi pool ensure',
   gravity: 'failed',
   mendable: true,
 });

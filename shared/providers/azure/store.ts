@@ -137,10 +137,9 @@ class BlobStore implements ObjectStore {
     try {
       return await call();
     } catch (error) {
-      throw azureError(
-        error,
-        askedOfBlob(doing, `the object ${key} of the container ${this.#place.container.containerName}`),
-      );
+      const objects = doing === 'list' ? `objects below "${key}"` : `the object ${key}`;
+      const container = `the container ${this.#place.container.containerName}`;
+      throw azureError(error, askedOfBlob(doing, `${objects} of ${container}`));
     }
   }
 }

@@ -46,16 +46,42 @@ describe('the ledger', () => {
     assert.ok(Math.abs(usd - (6 * 0.4e-6 + 3 * 0.005e-3)) < 1e-12);
 
     ledger.runOnce();
-    ask(rig.pool.meter, 'sqs:SendMessageBatch', 5);
+    ask(rig.pool.meter, 'sqs:DeleteMessage', 4);
     ledger.runOnce();
     assert.equal(
-      state.job(three)?.requests.count,
-      9,
-      'what is asked while nothing ends waits for the next to end',
+      state.job(three)?.requests.operations['sqs:DeleteMessage'],
+      3,
+      'the last deletes are theirs, too',
     );
-    const next = await run(rig, agent, 1);
+    assert.equal(state.job(one)?.requests.operations['sqs:DeleteMessage'], 1);
+
+    rig.clock.ms += 60_000;
+    ask(rig.pool.meter, 'sqs:ReceiveMessage', 500);
     ledger.runOnce();
-    assert.equal(state.job(next)?.requests.operations['sqs:SendMessageBatch'], 5);
+    const next = await run(rig, agent, 1);
+    ask(rig.pool.meter, 'sqs:SendMessageBatch', 5);
+    ledger.runOnce();
+    assert.deepEqual(
+      state.job(next)?.requests.operations,
+      { 'sqs:SendMessageBatch': 5 },
+      'what is asked while there is nothing to do is nobody’s',
+    );
+  });
+
+  test('what is asked while work is out and none of it ends waits for the next to end', async () => {
+    await using rig = await makeRig();
+    const ledger = new Ledger(rig.context);
+    const agent = new FakeAgent('a');
+    const hands = handsOn(rig);
+    await hands.say(agent.hello(8));
+    const job = await hands.submit(specOf());
+    const [unit] = await hands.dispatch();
+    rig.clock.ms += 60_000;
+    ask(rig.pool.meter, 'sqs:ReceiveMessage', 7);
+    ledger.runOnce();
+    await hands.say(agent.batch({ type: 'outcome', segment: 's', outcomes: [agent.outcome(unit!, 0)] }));
+    ledger.runOnce();
+    assert.equal(rig.context.state.job(job)?.requests.operations['sqs:ReceiveMessage'], 7);
   });
 
   test('books what agents say once, however often and late it is heard, and anew for a new boot', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JobId } from '../../../../shared/ids.ts';
+import type { JobId, PoolName } from '../../../../shared/ids.ts';
 import { POOL, Rig } from './rig.ts';
 
 test('hello is said with each heartbeat: a boot that a rebuilt state has never met takes work again, and the same hello changes nothing', () => {
@@ -11,6 +11,15 @@ test('hello is said with each heartbeat: a boot that a rebuilt state has never m
   assert.equal(a.hello().dispatchable, true);
   assert.equal(rig.state.load(POOL, 0).slots, 2);
   assert.equal(a.hello().dispatchable, false);
+});
+
+test('agents of two pools may have one name', () => {
+  using rig = new Rig();
+  rig.agent('a').hello();
+  assert.equal(rig.state.load(POOL, 0).slots, 2);
+  rig.agent('a', 'a-boot-2', 'other' as PoolName).hello();
+  assert.equal(rig.state.load('other' as PoolName, 0).slots, 2);
+  assert.equal(rig.state.load(POOL, 0).slots, 2, 'it is not replaced');
 });
 
 test('the stale run of a lost attempt is recorded as superseded, also when it was told to stop; that of a cancelled one was meant to', () => {

@@ -93,8 +93,8 @@ export class Rig {
     return unit;
   }
 
-  agent(name: string, boot = `${name}-boot-1`): Hand {
-    return new Hand(this, name as AgentId, boot as BootId);
+  agent(name: string, boot = `${name}-boot-1`, pool = POOL): Hand {
+    return new Hand(this, name as AgentId, boot as BootId, pool);
   }
 
   commit(outcomes: Outcome[]): Applied {
@@ -148,11 +148,13 @@ export class Hand {
   readonly #rig: Rig;
   readonly agent: AgentId;
   readonly boot: BootId;
+  readonly pool: PoolName;
   seq = 0;
   segments = 0;
 
-  constructor(rig: Rig, agent: AgentId, boot: BootId) {
+  constructor(rig: Rig, agent: AgentId, boot: BootId, pool: PoolName) {
     this.#rig = rig;
+    this.pool = pool;
     this.agent = agent;
     this.boot = boot;
   }
@@ -161,7 +163,7 @@ export class Hand {
     return {
       v: 1,
       ns: 'clobi',
-      pool: POOL,
+      pool: this.pool,
       agent: this.agent,
       boot: this.boot,
       seq,
