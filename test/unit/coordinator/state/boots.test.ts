@@ -14,11 +14,12 @@ test('hello is said with each heartbeat: a boot that a rebuilt state has never m
 });
 
 test('agents of two pools may have one name', () => {
+  const other = 'other' as PoolName;
   using rig = new Rig();
   rig.agent('a').hello();
   assert.equal(rig.state.load(POOL, 0).slots, 2);
-  rig.agent('a', 'a-boot-2', 'other' as PoolName).hello();
-  assert.equal(rig.state.load('other' as PoolName, 0).slots, 2);
+  rig.agent('a', 'a-boot-2', other).hello();
+  assert.equal(rig.state.load(other, 0).slots, 2);
   assert.equal(rig.state.load(POOL, 0).slots, 2, 'it is not replaced');
 });
 
