@@ -24,7 +24,7 @@ export interface Call {
   query?: Readonly<Record<string, string | number | undefined>>;
   /** Sent as JSON, or as the bytes that the function opens anew at each try. */
   json?: unknown;
-  bytes?: { sizeBytes: number; open: () => Readable };
+  bytes?: { sizeBytes?: number; open: () => Readable };
   headers?: Readonly<Record<string, string>>;
   /** A repetition does no harm: it is tried again when the answer did not come. */
   repeatable?: boolean;

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { ClobiError } from '../../shared/errors.ts';
-import type { JobSpec } from '../../shared/job-spec.ts';
+import type { JobSpec, Submission, TaskParams } from '../../shared/job-spec.ts';
 import type { CheckReply, JobView, SubmitReply } from '../http/api.ts';
 import type { Client } from './client.ts';
 import { isJobId, parseJob } from './ids.ts';
@@ -7,6 +8,9 @@ import type { SourcedJob } from './job-files.ts';
 import type { ListView, Output } from './output/output.ts';
 import { formatCount } from './output/text.ts';
 import { uploadInputs } from './uploads.ts';
+
+/** Lines of items handed to the connection at once. */
+const LINES_TOGETHER = 1000;
 
 export interface Submitted {
   job: string;
@@ -112,9 +116,28 @@ async function submitEach(
     idsOfSource.set(job.source, ids);
     const resolved = resolveDependencies(job.submission.spec, ids);
     const spec = { ...resolved, idempotencyKey: plan.keyOf(job, resolved) };
-    // The key makes it safe to repeat.
-    const reply = await plan.client.post<SubmitReply>('/v1/jobs', { ...job.submission, spec }, true);
+    const reply = await submitOne(plan.client, { ...job.submission, spec });
     submitted.push({ ...reply, name: job.name });
     ids.set(job.name, reply.job);
+  }
+}
+
+/** The idempotency key makes it safe to repeat. Items go as lines, so that there is no second copy of a million. */
+function submitOne(client: Client, { spec, items }: Submission): Promise<SubmitReply> {
+  if (items === undefined) return client.post<SubmitReply>('/v1/jobs', { spec }, true);
+  return client.json<SubmitReply>({
+    method: 'POST',
+    path: '/v1/jobs',
+    bytes: { open: () => Readable.from(linesOf(spec, items)) },
+    headers: { 'content-type': 'application/x-ndjson' },
+    repeatable: true,
+  });
+}
+
+function* linesOf(spec: JobSpec, items: readonly TaskParams[]): Generator<string> {
+  yield `${JSON.stringify(spec)}\n`;
+  for (let from = 0; from < items.length; from += LINES_TOGETHER) {
+    const lines = items.slice(from, from + LINES_TOGETHER).map((item) => `${JSON.stringify(item)}\n`);
+    yield lines.join('');
   }
 }

@@ -7,6 +7,7 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  * What the API takes and gives, as zod schemas: the server validates and documents with them, the CLI gets its types.
  *
  *   POST   /v1/jobs                      submitBody → submitReply            (201; 200 when the idempotency key was known)
+ *                                        or application/x-ndjson: the spec, then a line for each task's parameters
  *   POST   /v1/jobs/check                checkBody → checkReply              nothing is submitted
  *   GET    /v1/jobs?state=&label=&name=&limit=&after=      → {jobs: jobView[], next?}     newest first
  *   GET    /v1/jobs/:job                 → jobView           (:job is an id, a unique prefix of one, or `last`)

@@ -53,10 +53,14 @@ const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
 };
 
+const TOO_LARGE =
+  'The body is larger than this call takes. A job with many items is sent as application/x-ndjson, with a line for each.';
+
 function asClobiError(error: unknown): ClobiError {
   if (error instanceof ClobiError) return error;
   const status = (error as { statusCode?: unknown }).statusCode;
   const code = typeof status === 'number' ? FRAMEWORK_CODES[status] : undefined;
+  if (code === 'LIMIT_EXCEEDED') return new ClobiError(code, TOO_LARGE, { cause: error });
   if (code !== undefined) return new ClobiError(code, messageOf(error), { cause: error });
   return new ClobiError('INTERNAL', ERROR_KINDS.INTERNAL.meaning, { cause: error });
 }

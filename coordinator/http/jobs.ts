@@ -1,80 +1,28 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { ClobiError, isCode, messageOf } from '../../shared/errors.ts';
+import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { type JobSpec, jobSpecSchema, type Submission } from '../../shared/job-spec.ts';
+import { jobSpecSchema } from '../../shared/job-spec.ts';
 import { JOB_STATES } from '../../shared/task-state.ts';
 import { cancelJob } from '../services/cancel.ts';
-import { checkSpec } from '../services/check-submission.ts';
 import { releaseJob } from '../services/release.ts';
 import { retryJob } from '../services/retry.ts';
-import {
-  cancelBody,
-  checkBody,
-  checkReply,
-  explanation,
-  jobView,
-  retryBody,
-  submitBody,
-  submitReply,
-  type CheckReply,
-  type JobView,
-} from './api.ts';
+import { cancelBody, explanation, jobView, retryBody, submitReply, type JobView } from './api.ts';
 import { explainJob } from './explain.ts';
 import { findJob, isOver, viewOf } from './find-job.ts';
 import { addRoute } from './route.ts';
 import { jobParams, pageQuery } from './schemas.ts';
+import { addSubmitRoutes } from './submit.ts';
 import type { ApiContext } from './server.ts';
 
-/** A million items with their parameters. */
-const SUBMIT_LIMIT_BYTES = 256 * 1024 * 1024;
 const LONGEST_WAIT_MS = 24 * 3600 * 1000;
 
 export function addJobRoutes(app: FastifyInstance, api: ApiContext): void {
-  addSubmit(app, api);
+  addSubmitRoutes(app, api);
   addReads(app, api);
   addWait(app, api);
   addRelease(app, api);
   addChanges(app, api);
-}
-
-function addSubmit(app: FastifyInstance, api: ApiContext): void {
-  addRoute(app, {
-    method: 'POST',
-    url: '/v1/jobs',
-    summary: 'Submit a job; 200 with the first job when the idempotency key was known',
-    body: submitBody,
-    bodyErrorCode: 'INVALID_JOB',
-    bodyLimitBytes: SUBMIT_LIMIT_BYTES,
-    reply: submitReply,
-    handle: async ({ body, reply }) => {
-      const { job, created } = await api.submitter.submit(body as Submission);
-      reply.code(created ? 201 : 200);
-      return { job, created, tasks: viewOf(api.state, job).tasks };
-    },
-  });
-  addRoute(app, {
-    method: 'POST',
-    url: '/v1/jobs/check',
-    summary: 'What would be refused of these jobs; nothing is submitted',
-    body: checkBody,
-    bodyErrorCode: 'INVALID_JOB',
-    bodyLimitBytes: SUBMIT_LIMIT_BYTES,
-    reply: checkReply,
-    handle: ({ body }) => ({
-      problems: body.specs.flatMap((spec, i) => problemOf(api, spec, i)),
-    }),
-  });
-}
-
-function problemOf(api: ApiContext, spec: JobSpec, index: number): CheckReply['problems'] {
-  try {
-    checkSpec(spec, api);
-    return [];
-  } catch (error) {
-    if (!isCode(error, 'INVALID_JOB') && !isCode(error, 'LIMIT_EXCEEDED')) throw error;
-    return [{ spec: index, message: messageOf(error) }];
-  }
 }
 
 function addReads(app: FastifyInstance, api: ApiContext): void {

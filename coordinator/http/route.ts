@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ErrorCode } from '../../shared/errors.ts';
@@ -11,6 +12,8 @@ export interface Route<Params extends z.ZodType, Query extends z.ZodType, Body e
   params?: Params;
   query?: Query;
   body?: Body;
+  /** The body may also come as this content type; `handle` then gets its bytes as `stream`, unread and unchecked, and no body. */
+  stream?: { contentType: string; description: string };
   /** Shown in the documentation; answers are made by typed code. */
   reply?: z.ZodType;
   /** Code of the error for a body that does not fit; USAGE when not given. */
@@ -23,6 +26,7 @@ interface RouteInput<Params extends z.ZodType, Query extends z.ZodType, Body ext
   params: z.output<Params>;
   query: z.output<Query>;
   body: z.output<Body>;
+  stream: Readable | undefined;
   request: FastifyRequest;
   reply: FastifyReply;
   /** Aborts when the client goes away. */
@@ -41,8 +45,9 @@ export function addRoute<
     url: route.url,
     schema: documentation(route),
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
-    handler: async (request, reply) =>
-      route.handle({
+    handler: async (request, reply) => {
+      const stream = streamOf(route, request);
+      return route.handle({
         params: parseWith(route.params ?? nothing, request.params, {
           code: 'USAGE',
           name: 'path',
@@ -51,19 +56,32 @@ export function addRoute<
           code: 'USAGE',
           name: 'query',
         }) as z.output<Query>,
-        body: parseWith(route.body ?? nothing, request.body, {
+        body: parseWith(stream === undefined ? (route.body ?? nothing) : nothing, request.body, {
           code: route.bodyErrorCode ?? 'USAGE',
           name: 'body',
         }) as z.output<Body>,
+        stream,
         request,
         reply,
         signal: signalOf(reply),
-      }),
+      });
+    },
   });
 }
 
+function streamOf(
+  { stream }: Pick<Route<z.ZodType, z.ZodType, z.ZodType>, 'stream'>,
+  { body, headers }: FastifyRequest,
+): Readable | undefined {
+  const isIt = stream !== undefined && headers['content-type']?.startsWith(stream.contentType) === true;
+  return isIt && body instanceof Readable ? body : undefined;
+}
+
 function documentation(
-  route: Pick<Route<z.ZodType, z.ZodType, z.ZodType>, 'summary' | 'params' | 'query' | 'body' | 'reply'>,
+  route: Pick<
+    Route<z.ZodType, z.ZodType, z.ZodType>,
+    'summary' | 'params' | 'query' | 'body' | 'stream' | 'reply'
+  >,
 ): Record<string, unknown> {
   const asInput = (schema: z.ZodType): unknown =>
     z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
@@ -71,12 +89,22 @@ function documentation(
     summary: route.summary,
     ...(route.params === undefined ? {} : { params: asInput(route.params) }),
     ...(route.query === undefined ? {} : { querystring: asInput(route.query) }),
-    ...(route.body === undefined ? {} : { body: asInput(route.body) }),
+    ...(route.body === undefined ? {} : { body: bodyOf(asInput(route.body), route.stream) }),
     ...(route.reply === undefined
       ? {}
       : { response: { 200: z.toJSONSchema(route.reply, { unrepresentable: 'any' }) } }),
   };
 }
+
+const bodyOf = (json: unknown, stream: Route<z.ZodType, z.ZodType, z.ZodType>['stream']): unknown =>
+  stream === undefined
+    ? json
+    : {
+        content: {
+          'application/json': { schema: json },
+          [stream.contentType]: { schema: { type: 'string', description: stream.description } },
+        },
+      };
 
 function signalOf(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();

@@ -48,6 +48,7 @@ export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   installErrorHandlers(app);
   allowEmptyBodies(app);
+  passLines(app);
   installAuth(app, api.token);
   await app.register(helmet);
   await app.register(rateLimit, { max: REQUESTS_PER_MINUTE, timeWindow: 60_000 });
@@ -71,6 +72,11 @@ function allowEmptyBodies(app: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else void parseJson(request, body.toString(), done);
   });
+}
+
+/** Lines are read by the routes that take them. */
+function passLines(app: FastifyInstance): void {
+  app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 }
 
 function addRoutes(app: FastifyInstance, api: ApiContext): void {

@@ -1,6 +1,6 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import type { JobSpec, Submission } from '../../shared/job-spec.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
 import type { Context } from './context.ts';
 
 const MAX_TASKS = 10_000_000;
@@ -8,12 +8,6 @@ const MAX_TASKS = 10_000_000;
 type Surroundings = Pick<Context, 'state' | 'pools'>;
 
 /** What the schema cannot see: relations inside the job, and to jobs and pools that are there. Throws the first problem. */
-export function checkSubmission({ spec, items }: Submission, context: Surroundings): void {
-  checkItems(spec, items?.length);
-  checkSpec(spec, context);
-}
-
-/** The same for a job whose items are not there yet. */
 export function checkSpec(spec: JobSpec, context: Surroundings): void {
   if (spec.tasks.count > MAX_TASKS) {
     throw new ClobiError(
@@ -37,12 +31,11 @@ export function checkSpec(spec: JobSpec, context: Surroundings): void {
   checkPools(spec, context.pools);
 }
 
-function checkItems(spec: JobSpec, items: number | undefined): void {
-  if (spec.tasks.kind === 'items' && items !== spec.tasks.count) {
-    invalid(`The job says ${spec.tasks.count} items, but ${items ?? 0} were sent.`);
-  }
-  if (spec.tasks.kind !== 'items' && items !== undefined)
-    invalid(`Items were sent for a job of kind "${spec.tasks.kind}"; only kind "items" has them.`);
+/** A job of the kind `items` comes with items, and no other does. */
+export function checkKind({ tasks: { kind, count } }: JobSpec, hasItems: boolean): void {
+  if (hasItems && kind !== 'items')
+    invalid(`Items were sent for a job of kind "${kind}"; only kind "items" has them.`);
+  if (!hasItems && kind === 'items') invalid(`The job says ${count} items, but 0 were sent.`);
 }
 
 function checkRetry(spec: JobSpec): void {

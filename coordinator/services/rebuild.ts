@@ -5,11 +5,11 @@ import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { ClobiError, isCode } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { jobSpecSchema, type TaskParams, taskParamsSchema } from '../../shared/job-spec.ts';
+import { jobSpecSchema } from '../../shared/job-spec.ts';
 import { coordinatorDirectory } from '../../shared/paths.ts';
 import { openStore } from '../../shared/providers/open.ts';
 import type { ObjectStore } from '../../shared/providers/ports.ts';
-import { itemsKey, specKey } from '../../shared/wire/keys.ts';
+import { specKey } from '../../shared/wire/keys.ts';
 import { verdictSchema } from '../../shared/wire/verdict.ts';
 import type { CoordinatorConfig } from '../config.ts';
 import { takeLock } from '../lock.ts';
@@ -18,6 +18,7 @@ import type { NewJob } from '../state/store.ts';
 import { readCancels } from './cancel.ts';
 import { sha256 } from './canonical.ts';
 import { readEpoch } from './epoch.ts';
+import { readItems, takeItems } from './items.ts';
 import { readModes, readMove } from './orders.ts';
 import { listAll, parseJson, readSegment, readText } from './read-segments.ts';
 import { isFetchedKey, restoreFetched } from './references.ts';
@@ -166,7 +167,7 @@ async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored
       moved.add(id);
       continue;
     }
-    const job = await readJob(store, id);
+    const job = await readJob({ state, store }, id);
     if (job === undefined) {
       log.error({ jobId: id }, 'the spec or the items in the store are not readable; the job is left out');
       leftOut.push(id);
@@ -182,22 +183,27 @@ async function restoreJobs({ state, store, log, clock }: Work): Promise<Restored
 }
 
 /** Undefined when a part of it is gone or damaged. */
-async function readJob(store: ObjectStore, id: JobId): Promise<NewJob | undefined> {
-  const text = await readText(store, specKey(id));
+async function readJob(from: Pick<Work, 'state' | 'store'>, id: JobId): Promise<NewJob | undefined> {
+  const text = await readText(from.store, specKey(id));
   const { data: spec } = jobSpecSchema.safeParse(parseJson(text));
   if (spec === undefined) return undefined;
-  const items = spec.tasks.kind === 'items' ? await readItems(store, id, spec.tasks.count) : null;
-  if (items === undefined) return undefined;
-  return { id, spec, specSha256: sha256(text), items, submittedAt: submittedAtOf(id) };
+  const itemSet = spec.tasks.kind === 'items' ? await restoreItems(from, id, spec.tasks.count) : null;
+  if (itemSet === undefined) return undefined;
+  return { id, spec, specSha256: sha256(text), itemSet, submittedAt: submittedAtOf(id) };
 }
 
-async function readItems(store: ObjectStore, id: JobId, count: number): Promise<TaskParams[] | undefined> {
+async function restoreItems(
+  { state, store }: Pick<Work, 'state' | 'store'>,
+  id: JobId,
+  count: number,
+): Promise<number | undefined> {
+  const set = state.newItemSet();
   try {
-    const lines = await readLines(store, itemsKey(id));
-    const items = lines.flatMap((line) => taskParamsSchema.safeParse(parseJson(line)).data ?? []);
-    return items.length === count ? items : undefined;
+    await takeItems(state, { set, count, batches: readItems(store, id) });
+    return set;
   } catch (error) {
-    if (isCode(error, 'NOT_FOUND')) return undefined;
+    state.dropItemSet(set);
+    if (isCode(error, 'NOT_FOUND') || isCode(error, 'INVALID_JOB')) return undefined;
     throw error;
   }
 }

@@ -1,10 +1,8 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
-import { taskParamsSchema, type JobSpec, type TaskParams } from '../../shared/job-spec.ts';
-import { itemsKey } from '../../shared/wire/keys.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Context } from './context.ts';
-import { readText } from './read-segments.ts';
 import type { Submitted, Submitter } from './submitter.ts';
 
 export interface RetryOrder {
@@ -30,13 +28,12 @@ export async function retryJob(
       'CONFLICT',
       `Job ${order.job} has no failed or lost tasks to run again. \`clobi retry ${order.job} --tasks 0-9\` runs any of its tasks.`,
     );
-  const items = spec.tasks.kind === 'items' ? await readItems(context, order.job) : undefined;
   const retry = retrySpec(spec, {
     ...order,
     indices,
     key: order.idempotencyKey ?? defaultKey(context, order, indices),
   });
-  return submitter.submit({ spec: retry, ...(items === undefined ? {} : { items }) });
+  return submitter.submitAgain(retry, state.itemSet(order.job));
 }
 
 /** What the job depended on has held already; its outputs are still there to be had. */
@@ -62,9 +59,4 @@ function defaultKey({ state }: Context, order: RetryOrder, indices: readonly num
   const over = retries.filter((job) => (state.job(job as JobId)?.endedAt ?? null) !== null).length;
   const what = sha256(canonicalJson({ indices, resources: order.resources })).slice(0, 12);
   return `retry:${order.job}:${over}:${what}`;
-}
-
-async function readItems({ store }: Context, job: JobId): Promise<TaskParams[]> {
-  const lines = (await readText(store, itemsKey(job))).split('\n');
-  return lines.filter((line) => line !== '').map((line) => taskParamsSchema.parse(JSON.parse(line)));
 }

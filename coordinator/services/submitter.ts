@@ -1,12 +1,13 @@
 import { newJobId, type JobId } from '../../shared/ids.ts';
-import type { Submission } from '../../shared/job-spec.ts';
+import type { JobSpec, Submission } from '../../shared/job-spec.ts';
 import { faultPoint } from '../../shared/fault.ts';
-import { itemsKey, specKey } from '../../shared/wire/keys.ts';
+import { specKey } from '../../shared/wire/keys.ts';
 import type { NewJob } from '../state/store.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
-import { checkSubmission } from './check-submission.ts';
+import { checkKind, checkSpec } from './check-submission.ts';
 import { checkTarget } from './publish-target.ts';
 import type { Context } from './context.ts';
+import { type ItemBatches, putItems, takeItems } from './items.ts';
 
 export interface Submitted {
   job: JobId;
@@ -21,11 +22,13 @@ interface Waiting {
 }
 
 /**
- * R1: row → spec object → acknowledged → reply. Submits that arrive while others are being written share the next
- * transaction. A job staged in a former life is finished by `recover`.
+ * R1: items → row → spec object → acknowledged → reply. Submits that arrive while others are being written share the next
+ * transaction. Items are there before the row and belong to nobody until then. A job staged in a former life is finished by
+ * `recover`.
  */
 export class Submitter {
   readonly #context: Context;
+  readonly #taking = new Set<Promise<unknown>>();
   #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
 
@@ -34,25 +37,34 @@ export class Submitter {
   }
 
   /** Resolves when the job is durable. Rejects with INVALID_JOB, CONFLICT or LIMIT_EXCEEDED before anything is written. */
-  async submit(submission: Submission): Promise<Submitted> {
-    checkSubmission(submission, this.#context);
-    const { spec, items } = submission;
-    if (spec.publish !== undefined) await checkTarget(this.#context, spec.publish);
-    const job: NewJob = {
-      id: newJobId(),
-      spec,
-      specSha256: sha256(canonicalJson(spec)),
-      items: items ?? null,
-      submittedAt: this.#context.clock.now(),
-    };
-    return new Promise<Submitted>((resolve, reject) => {
-      this.#waiting.push({ job, resolve, reject });
-      this.#draining ??= this.#drain();
-    });
+  async submit({ spec, items }: Submission): Promise<Submitted> {
+    if (items !== undefined) return this.submitItems(spec, [items.map(canonicalJson)]);
+    checkKind(spec, false);
+    await this.#check(spec);
+    return this.#stage(spec, null);
+  }
+
+  /** The same with items that come bit by bit. When they break off, or one of them is wrong, nothing is left of the job. */
+  async submitItems(spec: JobSpec, batches: ItemBatches): Promise<Submitted> {
+    const taken = this.#takeAndStage(spec, batches);
+    this.#taking.add(taken);
+    try {
+      return await taken;
+    } finally {
+      this.#taking.delete(taken);
+    }
+  }
+
+  /** A job with the items of another one. */
+  async submitAgain(spec: JobSpec, itemSet: number | null): Promise<Submitted> {
+    await this.#check(spec);
+    return this.#stage(spec, itemSet);
   }
 
   /** Finishes what a former life had staged. */
   async recover(): Promise<number> {
+    const loose = this.#context.state.dropLooseItemSets();
+    if (loose > 0) this.#context.log.info({ sets: loose }, 'dropped items whose submit had broken off');
     const staged = this.#context.state.stagedJobs();
     await this.#finish(staged);
     if (staged.length > 0)
@@ -62,7 +74,41 @@ export class Submitter {
 
   /** Resolves when no submit is under way. */
   async idle(): Promise<void> {
+    await Promise.allSettled(this.#taking);
     await this.#draining;
+  }
+
+  async #check(spec: JobSpec): Promise<void> {
+    checkSpec(spec, this.#context);
+    if (spec.publish !== undefined) await checkTarget(this.#context, spec.publish);
+  }
+
+  async #takeAndStage(spec: JobSpec, batches: ItemBatches): Promise<Submitted> {
+    const { state } = this.#context;
+    checkKind(spec, true);
+    await this.#check(spec);
+    const set = state.newItemSet();
+    try {
+      await takeItems(state, { set, count: spec.tasks.count, batches });
+      return await this.#stage(spec, set);
+    } finally {
+      // Stays where a job names it now.
+      state.dropItemSet(set);
+    }
+  }
+
+  #stage(spec: JobSpec, itemSet: number | null): Promise<Submitted> {
+    const job: NewJob = {
+      id: newJobId(),
+      spec,
+      specSha256: sha256(canonicalJson(spec)),
+      itemSet,
+      submittedAt: this.#context.clock.now(),
+    };
+    return new Promise<Submitted>((resolve, reject) => {
+      this.#waiting.push({ job, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
   }
 
   async #drain(): Promise<void> {
@@ -133,8 +179,7 @@ export class Submitter {
   /** The spec goes last: where it is, the items are too. */
   async #putSpec(job: NewJob): Promise<void> {
     const { store } = this.#context;
-    if (job.items !== null)
-      await store.put(itemsKey(job.id), job.items.map((item) => `${canonicalJson(item)}\n`).join(''));
+    if (job.itemSet !== null) await putItems(this.#context, job.id, job.itemSet);
     faultPoint('submit.after-items');
     await store.put(specKey(job.id), canonicalJson(job.spec));
   }

@@ -19,6 +19,7 @@ export interface JobRow {
   priority: number;
   labels: Record<string, string>;
   retryOf: string | null;
+  itemSet: number | null;
   submittedAt: number;
   acknowledgedAt: number | null;
   held: boolean;
@@ -51,7 +52,7 @@ export function stateOf(number: number): TaskState {
 
 type Columns = Record<string, string | number | null>;
 
-const COLUMNS = `seq, id, name, owner, priority, labels, retry_of, submitted_at, acknowledged_at, held, queue_deadline, started_at,
+const COLUMNS = `seq, id, name, owner, priority, labels, retry_of, item_set, submitted_at, acknowledged_at, held, queue_deadline, started_at,
   last_end_at, ended_at, cancel_reason, moved_to, size, rest_state, rest_from, rest_count, rest_verdict, rest_end_at,
   ${TASK_STATES.join(', ')}, ${TERMINAL_STATES.map((state) => `pending_${state}`).join(', ')}, run_ms, samples, events`;
 
@@ -153,6 +154,7 @@ function fromColumns(row: Columns): JobRow {
     priority: number('priority'),
     labels: JSON.parse(row['labels'] as string) as Record<string, string>,
     retryOf: row['retry_of'] as string | null,
+    itemSet: maybe('item_set'),
     submittedAt: number('submitted_at'),
     acknowledgedAt: maybe('acknowledged_at'),
     held: row['held'] === 1,

@@ -1,17 +1,15 @@
 import { ClobiError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
 import { type CompiledMatrix, compileMatrix } from '../../shared/job-file/matrix.ts';
-import type { JobSpec, TaskParams } from '../../shared/job-spec.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
 import { cancelNamed, cancelOpen, cancelUnstarted } from './cancelling.ts';
 import { settle } from './dependents.ts';
 import { logEvent } from './events.ts';
+import { itemReader } from './items.ts';
 import { jobById, jobBySeq, type JobRow, neededJob, specOf, stateNumber, touchJob } from './job-rows.ts';
 import { nothingApplied, type Session } from './session.ts';
 import type { JobState, NewJob } from './store.ts';
 import { insertTask } from './tasks.ts';
-
-/** Items in one row of the table: parameters are read in the order of the tasks. */
-const ITEMS_A_CHUNK = 256;
 
 /** Submit (R1), hold, cancel (R8). */
 export const jobState = (s: Session): JobState => {
@@ -25,6 +23,7 @@ export const jobState = (s: Session): JobState => {
       const job = jobById(s, id);
       return job === undefined ? undefined : specOf(s, job);
     },
+    itemSet: (id) => jobById(s, id)?.itemSet ?? null,
     params,
     cancel: (id, tasks, reason, now) =>
       s.transaction(() => {
@@ -56,8 +55,8 @@ export function jobByKey(s: Session, { owner, idempotencyKey }: JobSpec): JobRow
   return row === undefined ? undefined : jobById(s, row['id'] as string);
 }
 
-/** The row of a job and its items; returns its number. Its tasks are its rest, but for a retry: that has a row for each. */
-export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt }: NewJob): number {
+/** The row of a job; returns its number. Its tasks are its rest, but for a retry: that has a row for each. */
+export function insertJob(s: Session, { id, spec, specSha256, itemSet, submittedAt }: NewJob): number {
   const state = spec.depends.length > 0 ? 'blocked' : 'ready';
   const indices = spec.retryOf?.indices;
   const size = indices?.length ?? spec.tasks.count;
@@ -75,6 +74,7 @@ export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt
       specSha256,
       spec.idempotencyKey ?? null,
       spec.retryOf?.job ?? null,
+      itemSet,
       submittedAt,
       spec.hold ? 1 : 0,
       deadline,
@@ -86,7 +86,6 @@ export function insertJob(s: Session, { id, spec, specSha256, items, submittedAt
       state === 'ready' ? size : 0,
     );
   const seq = Number(lastInsertRowid);
-  insertItems(s, seq, items ?? []);
   for (const index of indices ?? []) insertTask(s, seq, index, state);
   return seq;
 }
@@ -105,17 +104,10 @@ export function insertDependencies(
   }
 }
 
-const INSERT = `INSERT INTO jobs(id, name, owner, priority, labels, spec, spec_sha256, idempotency_key, retry_of, submitted_at, held, queue_deadline,
+const INSERT = `INSERT INTO jobs(id, name, owner, priority, labels, spec, spec_sha256, idempotency_key, retry_of, item_set, submitted_at, held, queue_deadline,
     size, rest_state, rest_from, rest_count, blocked, ready, dispatched, running, backoff, succeeded, failed, cancelled, lost,
     pending_succeeded, pending_failed, pending_cancelled, pending_lost, run_ms, samples, events)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`;
-
-function insertItems(s: Session, seq: number, items: readonly TaskParams[]): void {
-  for (let from = 0; from < items.length; from += ITEMS_A_CHUNK) {
-    const chunk = JSON.stringify(items.slice(from, from + ITEMS_A_CHUNK));
-    s.sql('INSERT INTO items(job, chunk, params) VALUES (?, ?, ?)').run(seq, from / ITEMS_A_CHUNK, chunk);
-  }
-}
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`;
 
 function acknowledge(s: Session, id: JobId, now: number): void {
   const job = jobById(s, id);
@@ -130,24 +122,16 @@ function acknowledge(s: Session, id: JobId, now: number): void {
 function stagedJobs(s: Session): NewJob[] {
   const rows = s
     .sql(
-      'SELECT seq, id, spec, spec_sha256, submitted_at FROM jobs WHERE acknowledged_at IS NULL ORDER BY seq',
+      'SELECT id, spec, spec_sha256, item_set, submitted_at FROM jobs WHERE acknowledged_at IS NULL ORDER BY seq',
     )
     .all();
-  return rows.map((row) => {
-    const spec = JSON.parse(row['spec'] as string) as JobSpec;
-    const chunks = s
-      .sql('SELECT params FROM items WHERE job = ? ORDER BY chunk')
-      .all(row['seq'] as number) as { params: string }[];
-    const items =
-      spec.tasks.kind === 'items' ? chunks.flatMap(({ params }) => JSON.parse(params) as TaskParams[]) : null;
-    return {
-      id: row['id'] as JobId,
-      spec,
-      specSha256: row['spec_sha256'] as string,
-      items,
-      submittedAt: row['submitted_at'] as number,
-    };
-  });
+  return rows.map((row) => ({
+    id: row['id'] as JobId,
+    spec: JSON.parse(row['spec'] as string) as JobSpec,
+    specSha256: row['spec_sha256'] as string,
+    itemSet: row['item_set'] as number | null,
+    submittedAt: row['submitted_at'] as number,
+  }));
 }
 
 function release(s: Session, id: JobId, now: number): void {
@@ -160,24 +144,16 @@ function release(s: Session, id: JobId, now: number): void {
 
 /** Reads the parameters of tasks; remembers the chunk of items and the matrix read last. */
 function paramsReader(s: Session): JobState['params'] {
-  let chunk: { key: string; params: TaskParams[] } | undefined;
+  const readItem = itemReader(s);
   let matrix: { job: JobId; compiled: CompiledMatrix } | undefined;
   return (id, index) => {
     const job = jobById(s, id);
     if (job === undefined) return undefined;
     const { tasks } = specOf(s, job);
     if (tasks.kind === 'count') return undefined;
-    if (tasks.kind === 'matrix') {
-      if (matrix?.job !== id) matrix = { job: id, compiled: compileMatrix(tasks.matrix) };
-      return index < tasks.count ? { matrix: matrix.compiled.at(index) } : undefined;
-    }
-    const number = Math.floor(index / ITEMS_A_CHUNK);
-    const key = `${job.seq} ${number}`;
-    if (chunk?.key !== key) {
-      const row = s.sql('SELECT params FROM items WHERE job = ? AND chunk = ?').get(job.seq, number);
-      chunk = { key, params: row === undefined ? [] : (JSON.parse(row['params'] as string) as TaskParams[]) };
-    }
-    return chunk.params[index % ITEMS_A_CHUNK];
+    if (tasks.kind === 'items') return job.itemSet === null ? undefined : readItem(job.itemSet, index);
+    if (matrix?.job !== id) matrix = { job: id, compiled: compileMatrix(tasks.matrix) };
+    return index < tasks.count ? { matrix: matrix.compiled.at(index) } : undefined;
   };
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { dispatchState } from './dispatch.ts';
+import { itemState } from './items.ts';
 import { jobState } from './jobs.ts';
 import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
@@ -31,6 +32,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     close: () => {
       if (s.db.isOpen) s.db.close();
     },
+    ...itemState(s),
     ...jobState(s),
     ...dispatchState(s),
     ...judgeState(s),

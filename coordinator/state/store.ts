@@ -14,6 +14,7 @@ import type { PoolMode } from '../core/pool-mode.ts';
  */
 export interface Store
   extends RequestState,
+    ItemState,
     JobState,
     DispatchState,
     JudgeState,
@@ -33,8 +34,27 @@ export interface NewJob {
   id: JobId;
   spec: JobSpec;
   specSha256: string;
-  items: readonly TaskParams[] | null;
+  /** Where the items of a job of the kind `items` are. */
+  itemSet: number | null;
   submittedAt: number;
+}
+
+/**
+ * Items of jobs, in sets. A set is filled before the job is there that names it, so that a million items are never in one
+ * transaction nor in memory together; a retry names the set of the job it repeats.
+ */
+export interface ItemState {
+  newItemSet(): number;
+  /** Appends the parameters of tasks, each as JSON without a newline in it. */
+  addItems(set: number, params: readonly string[]): void;
+  /** `bytes`: of its lines, at least nearly. */
+  itemSetSize(set: number): { items: number; bytes: number };
+  /** All parameters as lines of JSON, many lines at a time. */
+  itemLines(set: number): Iterable<string>;
+  /** Forgets it, unless a job names it. */
+  dropItemSet(set: number): void;
+  /** Forgets those that no job names: what a former life was receiving when it ended. Returns how many. */
+  dropLooseItemSets(): number;
 }
 
 export interface JobState {
@@ -46,6 +66,7 @@ export interface JobState {
   stagedJobs(): NewJob[];
   releaseJob(job: JobId, now: number): void;
   spec(job: JobId): JobSpec | undefined;
+  itemSet(job: JobId): number | null;
   /** Parameters of one task: from the matrix, the items, or none. */
   params(job: JobId, index: number): TaskParams | undefined;
   /** R8: ends all open tasks (or those named) as cancelled. Returns how many; the units to revoke follow from `revokes`. */

@@ -13,6 +13,8 @@ export const LIMITS = {
   /** The file that `array.fromFile` names. */
   itemsFileBytes: 256 * 1024 * 1024,
   itemBytes: 256 * 1024,
+  /** One task's parameters as JSON: its item, in which each character may be escaped, and the files of its own. */
+  itemLineBytes: 16 * 1024 * 1024,
   inputFiles: 100_000,
   /** Problems shown; the rest is counted. */
   problems: 200,

@@ -12,6 +12,7 @@ import { waitFor } from '../helpers/wait.ts';
  * SIGKILL, another takes its place, and everything must come right with patience switched off (it would hide a broken rule).
  */
 const COORDINATOR_POINTS = [
+  'submit.after-part',
   'submit.before-row',
   'submit.after-row',
   'submit.after-items',

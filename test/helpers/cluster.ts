@@ -147,17 +147,31 @@ export class Cluster {
 
   /** One call of the API; undefined when the coordinator cannot be reached just now. */
   async call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T | undefined> {
+    return this.send<T>(
+      method,
+      path,
+      body === undefined ? undefined : ['application/json', JSON.stringify(body)],
+    );
+  }
+
+  /** A job as lines: the spec, then the parameters of each task. */
+  sendLines(lines: string): Promise<SubmitReply | undefined> {
+    return this.send('POST', '/v1/jobs', ['application/x-ndjson', lines]);
+  }
+
+  private async send<T>(method: string, path: string, content?: [string, string]): Promise<T | undefined> {
     const endpoint = await this.endpoint();
     if (endpoint === undefined) return undefined;
     const token = (await readFile(join(this.home, 'coordinator', 'token'), 'utf8')).trim();
+    const [type, body] = content ?? [];
     const headers = {
       authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(type === undefined ? {} : { 'content-type': type }),
     };
     const response = await fetch(endpoint.url + path, {
       method,
       headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
     }).catch(() => undefined);
     if (response === undefined) return undefined;
     const text = await response.text();

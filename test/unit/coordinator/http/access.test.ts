@@ -119,5 +119,6 @@ test('openapi.json names every call', async () => {
     'get /healthz',
   ])
     assert.ok(calls.includes(call), call);
-  assert.ok(document.paths['/v1/jobs']?.['post']?.requestBody);
+  const body = document.paths['/v1/jobs']?.['post']?.requestBody as { content: object };
+  assert.deepEqual(Object.keys(body.content), ['application/json', 'application/x-ndjson']);
 });

@@ -35,7 +35,7 @@ describe('submit', () => {
     const { submitter } = handsOn(rig);
     const spec = specOf({ idempotencyKey: 'k' });
     const id = '01JAAAAAAAAAAAAAAAAAAAAAAA' as JobId;
-    state.stageJob({ id, spec, specSha256: 'x', items: null, submittedAt: 1 });
+    state.stageJob({ id, spec, specSha256: 'x', itemSet: null, submittedAt: 1 });
     assert.equal(await submitter.recover(), 1);
     assert.ok(await store.head(specKey(id)));
     assert.equal(state.stagedJobs().length, 0);
@@ -46,7 +46,7 @@ describe('submit', () => {
     await using rig = await makeRig();
     const spec = specOf({ idempotencyKey: 'k' });
     const id = '01JAAAAAAAAAAAAAAAAAAAAAAA' as JobId;
-    rig.context.state.stageJob({ id, spec, specSha256: 'x', items: null, submittedAt: 1 });
+    rig.context.state.stageJob({ id, spec, specSha256: 'x', itemSet: null, submittedAt: 1 });
     assert.deepEqual(await handsOn(rig).submitter.submit({ spec }), { job: id, created: false });
     assert.ok(await rig.context.store.head(specKey(id)));
     assert.equal(rig.context.state.stagedJobs().length, 0);

@@ -10,7 +10,7 @@ describe('submit', () => {
     using rig = new Rig();
     const items = Array.from({ length: 600 }, (_, n) => ({ item: n }));
     const spec = specOf({ command: ['true'], tasks: { kind: 'items', count: 600 } });
-    const job = { id: newJobId(), spec, specSha256: 'abc', items, submittedAt: 5 };
+    const job = { id: newJobId(), spec, specSha256: 'abc', itemSet: rig.itemSet(items), submittedAt: 5 };
     assert.deepEqual(rig.state.stageJob(job), { job: job.id, created: true, acknowledged: false });
     assert.equal(rig.state.job(job.id), undefined);
     assert.deepEqual(rig.state.candidates(10), []);
@@ -24,6 +24,35 @@ describe('submit', () => {
     assert.equal(rig.state.params(job.id, 600), undefined);
   });
 
+  test('items come in parts of any size, and are read in their order, one by one and as lines', () => {
+    using rig = new Rig();
+    const items = Array.from({ length: 1_000 }, (_, n) => ({ item: `${String(n)}, "]` }));
+    const set = rig.state.newItemSet();
+    const texts = items.map((item) => JSON.stringify(item));
+    for (let from = 0, size = 0; from < texts.length; from += size)
+      rig.state.addItems(set, texts.slice(from, from + (size = (size * 2 + 1) % 700)));
+    assert.deepEqual([...rig.state.itemLines(set)].join(''), texts.map((text) => `${text}\n`).join(''));
+    assert.deepEqual(rig.state.itemSetSize(set), { items: 1_000, bytes: texts.join('\n').length + 1 });
+    const job = { id: newJobId(), specSha256: '', itemSet: set, submittedAt: 5 };
+    const spec = specOf({ command: ['true'], tasks: { kind: 'items', count: 1_000 } });
+    rig.state.stageJob({ ...job, spec });
+    for (const [n, item] of items.entries()) assert.deepEqual(rig.state.params(job.id, n), item);
+  });
+
+  test('items are forgotten only while no job names them', () => {
+    using rig = new Rig();
+    const job = rig.submit({ tasks: { kind: 'items', count: 1 } }, [{ item: 'kept' }]);
+    const loose = rig.itemSet([{ item: 'loose' }]);
+    const dropped = rig.itemSet([{ item: 'dropped' }]);
+    rig.state.dropItemSet(dropped);
+    rig.state.dropItemSet(rig.state.itemSet(job) ?? 0);
+    assert.deepEqual(rig.state.itemSetSize(dropped), { items: 0, bytes: 0 });
+    rig.crash();
+    assert.equal(rig.state.dropLooseItemSets(), 1);
+    assert.deepEqual([...rig.state.itemLines(loose)], []);
+    assert.deepEqual(rig.state.params(job, 0), { item: 'kept' });
+  });
+
   test('an idempotency key gives the first job, to its owner alone', () => {
     using rig = new Rig();
     const stage = (owner: string) =>
@@ -31,7 +60,7 @@ describe('submit', () => {
         id: newJobId(),
         spec: specOf({ command: ['true'], owner, idempotencyKey: 'k' }),
         specSha256: '',
-        items: null,
+        itemSet: null,
         submittedAt: 1,
       });
     const first = stage('a');

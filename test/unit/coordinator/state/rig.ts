@@ -64,11 +64,20 @@ export class Rig {
       id,
       spec: specOf({ command: ['true'], ...spec }),
       specSha256: 'x',
-      items,
+      itemSet: items === null ? null : this.itemSet(items),
       submittedAt: this.now,
     });
     this.state.acknowledgeJob(id, this.now);
     return id;
+  }
+
+  itemSet(items: readonly TaskParams[]): number {
+    const set = this.state.newItemSet();
+    this.state.addItems(
+      set,
+      items.map((item) => JSON.stringify(item)),
+    );
+    return set;
   }
 
   count(count: number, spec: Partial<SpecInput> = {}): JobId {

@@ -49,7 +49,7 @@ function rebuiltFrom(old: Rig, job: ReturnType<Rig['count']>, outcomes: Paramete
     id: job,
     spec: old.state.spec(job)!,
     specSha256: 'x',
-    items: null,
+    itemSet: null,
     submittedAt: old.now,
   });
   rig.state.restoreVerdicts(old.exported);
@@ -117,7 +117,7 @@ test('H16: after a rebuild what must not start twice is lost, and the rest is di
       id: job,
       spec: old.state.spec(job)!,
       specSha256: 'x',
-      items: null,
+      itemSet: null,
       submittedAt: 1,
     });
   rig.state.restoreOutcomes([done], 'local', rig.now);

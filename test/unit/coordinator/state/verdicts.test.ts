@@ -170,7 +170,7 @@ describe('dependencies', () => {
     old.export();
     using rig = new Rig(2);
     for (const id of [up, down, lossless])
-      rig.state.restoreJob({ id, spec: old.state.spec(id)!, specSha256: '', items: null, submittedAt: 1 });
+      rig.state.restoreJob({ id, spec: old.state.spec(id)!, specSha256: '', itemSet: null, submittedAt: 1 });
     rig.state.restoreVerdicts(old.exported);
     rig.state.finishRebuild(rig.now);
     assert.equal(rig.state.job(up)?.state, 'succeeded');
