@@ -20,24 +20,20 @@ export function processCases(withQueue: WithQueue, { wakeMs, crowd = 2_000 }: Qu
   it(
     'wakes a waiting receive when another process sends',
     withQueue(async (queue, { url }) => {
-      const child = await startChild(CHILD, [url, 'send']);
-      try {
-        const latencies: number[] = [];
-        for (let n = 0; n < 10; n += 1) {
-          const waiting = queue.receive({ ...LONG, max: 1 });
-          const sending = child.nextLine((line) => line.startsWith('sending'));
-          child.process.stdin.write(`message ${n}\n`);
-          const [delivery] = await waiting;
-          const received = Date.now();
-          assert.equal(delivery?.body, `message ${n}`);
-          latencies.push(received - Number((await sending).split(' ')[1]));
-          await delivery.done();
-        }
-        const median = latencies.sort((a, b) => a - b)[5]!;
-        assert.ok(median <= wakeMs * 20, `median ${median} ms from send to receipt`);
-      } finally {
-        await child.kill();
+      await using child = await startChild(CHILD, [url, 'send']);
+      const latencies: number[] = [];
+      for (let n = 0; n < 10; n += 1) {
+        const waiting = queue.receive({ ...LONG, max: 1 });
+        const sending = child.nextLine((line) => line.startsWith('sending'));
+        child.process.stdin.write(`message ${n}\n`);
+        const [delivery] = await waiting;
+        const received = Date.now();
+        assert.equal(delivery?.body, `message ${n}`);
+        latencies.push(received - Number((await sending).split(' ')[1]));
+        await delivery.done();
       }
+      const median = latencies.sort((a, b) => a - b)[5]!;
+      assert.ok(median <= wakeMs * 20, `median ${median} ms from send to receipt`);
     }),
   );
 
@@ -45,9 +41,9 @@ export function processCases(withQueue: WithQueue, { wakeMs, crowd = 2_000 }: Qu
     'never gives one message to two processes',
     withQueue(async (queue, { url }) => {
       await queue.send(numbered(crowd));
-      const children = await Promise.all(
-        Array.from({ length: 4 }, () => startChild(CHILD, [url, 'drain', '2'])),
-      );
+      await using started = new AsyncDisposableStack();
+      const start = async () => started.use(await startChild(CHILD, [url, 'drain', '2']));
+      const children = await Promise.all(Array.from({ length: 4 }, start));
       await Promise.all(children.map((child) => child.ended));
       assert.deepEqual(
         children.map((child) => child.process.exitCode),
@@ -62,7 +58,7 @@ export function processCases(withQueue: WithQueue, { wakeMs, crowd = 2_000 }: Qu
     'brings back what a killed process held, after its lease',
     withQueue(async (queue, { url }) => {
       await queue.send(numbered(5));
-      const child = await startChild(CHILD, [url, 'hold', '5']);
+      await using child = await startChild(CHILD, [url, 'hold', '5']);
       if (!child.lines.includes('holding 5')) await child.nextLine((line) => line === 'holding 5');
       await child.kill();
       const back = await receiveAll(queue, 5);
@@ -76,7 +72,7 @@ export function processCases(withQueue: WithQueue, { wakeMs, crowd = 2_000 }: Qu
     withQueue(async (queue, { url }) => {
       const sent: string[] = [];
       for (let round = 0; round < 5; round += 1) {
-        const child = await startChild(CHILD, [url, 'flood']);
+        await using child = await startChild(CHILD, [url, 'flood']);
         await child.nextLine((line) => Number(line) >= 10 + round * 7);
         await child.kill();
         const batches = child.lines.filter((line) => line !== 'ready');

@@ -110,7 +110,7 @@ export function processCases(withStore: WithStore): void {
     withStore(async (store, { url }) => {
       for (const size of [1_000, 3_000_000]) {
         for (let round = 0; round < 4; round += 1) {
-          const child = await startChild(CHILD, [url, 'torn', String(size)]);
+          await using child = await startChild(CHILD, [url, 'torn', String(size)]);
           const enough = child.nextLine((line) => Number(line) >= 3 + round * 3);
           let ended = false;
           void enough.then(() => (ended = true));

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 
-/** A fixture program run by this Node, spoken to line by line. */
-export interface Child {
+/** A fixture program run by this Node, spoken to line by line. Use with `await using`: whatever becomes of the test, it is ended. */
+export interface Child extends AsyncDisposable {
   readonly process: ChildProcessByStdio<Writable, Readable, null>;
   /** Every line it has said so far. */
   readonly lines: readonly string[];
@@ -51,5 +51,5 @@ export async function startChild(file: URL, args: readonly string[]): Promise<Ch
     await kill();
     throw error;
   }
-  return { process: child, lines, nextLine, ended, kill };
+  return { process: child, lines, nextLine, ended, kill, [Symbol.asyncDispose]: kill };
 }
