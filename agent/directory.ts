@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectories } from '../shared/make-directories.ts';
 import { ClobiError } from '../shared/errors.ts';
 import type { AgentId } from '../shared/ids.ts';
 import { agentsDirectory } from '../shared/paths.ts';
@@ -45,7 +45,7 @@ export function takeDirectory(home: string, pool: string, name?: string): OwnDir
 /** Undefined when a living agent has it. */
 function tryDirectory(parent: string, name: string): OwnDirectory | undefined {
   const path = join(parent, name);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirectories(path, 0o700);
   const release = takeLock(join(path, 'lock.sqlite'));
   return release === undefined ? undefined : { name: name as AgentId, path, release };
 }

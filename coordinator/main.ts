@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { makeDirectories } from '../shared/make-directories.ts';
 import { systemClock } from '../shared/clock.ts';
 import type { ClobiError } from '../shared/errors.ts';
 import { createLogger, type Log } from '../shared/log.ts';
@@ -48,7 +48,7 @@ type Cleanup = () => void | Promise<void>;
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<void> {
   const config = configOf(options);
-  const directory = makeDirectories(config);
+  const directory = makeHome(config);
   const cleanups: Cleanup[] = [];
   const lock = takeLock(directory, systemClock.now());
   cleanups.push(() => lock.release());
@@ -84,7 +84,7 @@ async function cleanUp(cleanups: readonly Cleanup[], log: Log): Promise<void> {
 /** R11: rebuilds the state of this home from its store. */
 export async function rebuildState(options: CoordinatorOptions & { force?: boolean }): Promise<Rebuilt> {
   const config = configOf(options);
-  makeDirectories(config);
+  makeHome(config);
   const log = await openLog(config, options);
   return rebuild({ config, log, force: options.force === true });
 }
@@ -100,10 +100,10 @@ const configOf = (options: CoordinatorOptions): CoordinatorConfig =>
     },
   });
 
-function makeDirectories({ home }: CoordinatorConfig): string {
+function makeHome({ home }: CoordinatorConfig): string {
   const directory = coordinatorDirectory(home);
   for (const path of [home, directory, queuesDirectory(home), storeDirectory(home)])
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path, 0o700);
   return directory;
 }
 

@@ -1,5 +1,6 @@
-import { lstat, mkdir, realpath, rm } from 'node:fs/promises';
+import { lstat, realpath, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import { makeDirectories } from './make-directories.ts';
 import { ClobiError } from './errors.ts';
 
 /**
@@ -25,7 +26,7 @@ export function placeInside(directory: string, path: string): string {
 
 /** Makes the parent directories; refuses when a link among them leads out of `directory`. */
 export async function makeParents(directory: string, file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  makeDirectories(dirname(file));
   if (await isParentInside(directory, file)) return;
   const parent = await realpath(dirname(file));
   throw new ClobiError(

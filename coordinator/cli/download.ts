@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import PQueue from 'p-queue';
+import { makeDirectories } from '../../shared/make-directories.ts';
 import { pause } from '../../shared/clock.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import type { OutputView } from '../http/api.ts';
@@ -38,7 +38,7 @@ export async function downloadOutputs(
   options: DownloadOptions,
 ): Promise<DownloadResult> {
   const result: DownloadResult = { fetched: 0, kept: 0, bytes: 0, failures: [] };
-  await mkdir(options.directory, { recursive: true });
+  makeDirectories(options.directory);
   const queue = new PQueue({ concurrency: options.parallel });
   for await (const page of pages) {
     for (const output of page) {

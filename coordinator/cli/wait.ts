@@ -3,6 +3,7 @@ import type { JobView } from '../http/api.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { DETACHED, exitCodeOfJob, isJobOver, worstExitCode } from './exit.ts';
+import { isJobId } from './ids.ts';
 import { escapeCell } from './output/escape.ts';
 import { describeTasks } from './views.ts';
 
@@ -22,14 +23,18 @@ export async function waitForJobs(
 ): Promise<number> {
   const deadline = Date.now() + (options.timeoutMs ?? Infinity);
   const signal = context.interrupted;
+  const ids = [...jobs];
   try {
     const views: JobView[] = [];
-    for (const job of jobs) views.push(await waitForOne(options.client, job, { deadline, signal }));
+    for (const [at, job] of jobs.entries()) {
+      const onId = (id: string): void => void (ids[at] = id);
+      views.push(await waitForOne(options.client, job, { deadline, signal, onId }));
+    }
     for (const view of views) context.output.note(describeEnd(view));
     return worstExitCode(views.map((view) => exitCodeOfJob(view) ?? EXIT.timedOut));
   } catch (error) {
     if (!signal.aborted) throw error;
-    context.output.note(`Detached. The job goes on; "clobi job wait ${jobs.join(' ')}" comes back to it.`);
+    context.output.note(`Detached. The job goes on; "clobi job wait ${ids.join(' ')}" comes back to it.`);
     return DETACHED;
   }
 }
@@ -38,11 +43,13 @@ export async function waitForJobs(
 async function waitForOne(
   client: Client,
   job: string,
-  until: { deadline: number; signal: AbortSignal },
+  until: { deadline: number; signal: AbortSignal; onId: (id: string) => void },
 ): Promise<JobView> {
   let id = job;
   for (;;) {
-    const timeoutMs = Math.max(0, Math.min(LONGEST_CALL_MS, until.deadline - Date.now()));
+    // First of all its whole id.
+    const longestMs = isJobId(id) ? LONGEST_CALL_MS : 0;
+    const timeoutMs = Math.max(0, Math.min(longestMs, until.deadline - Date.now()));
     const view = await client.get<JobView>(
       `/v1/jobs/${id}/wait`,
       { timeoutMs: Math.round(timeoutMs) },
@@ -50,6 +57,7 @@ async function waitForOne(
     );
     // `last` may mean another job at the next call.
     id = view.id;
+    until.onId(id);
     if (isJobOver(view.state)) return view;
     if (Date.now() >= until.deadline) {
       throw new ClobiError(

@@ -25,9 +25,10 @@ export async function watchJobs(
   options: WatchOptions,
 ): Promise<number> {
   const signal = context.interrupted;
+  const followed = jobs.map((job) => new FollowedJob(job));
   const progress = await openProgress(context.output, PLAIN_INTERVAL_MS);
   try {
-    const views = await followJobs(jobs, {
+    const views = await follow(followed, {
       client: options.client,
       progress,
       signal,
@@ -39,7 +40,9 @@ export async function watchJobs(
   } catch (error) {
     progress.stop();
     if (!signal.aborted) throw error;
-    context.output.note(`Detached. The job goes on; "clobi watch ${jobs.join(' ')}" comes back to it.`);
+    context.output.note(
+      `Detached. The job goes on; "clobi watch ${followed.map(({ id }) => id).join(' ')}" comes back to it.`,
+    );
     return DETACHED;
   }
 }
@@ -52,12 +55,17 @@ export interface FollowOptions {
 }
 
 /** Resolves with the final views once all jobs are over; rejects with the abort's reason when aborted. */
-export async function followJobs(jobs: readonly string[], options: FollowOptions): Promise<JobView[]> {
-  const followed = jobs.map((job) => new FollowedJob(job, options));
+export const followJobs = (jobs: readonly string[], options: FollowOptions): Promise<JobView[]> =>
+  follow(
+    jobs.map((job) => new FollowedJob(job)),
+    options,
+  );
+
+async function follow(followed: readonly FollowedJob[], options: FollowOptions): Promise<JobView[]> {
   for (;;) {
     const views: JobView[] = [];
-    for (const job of followed) views.push(await job.look());
-    options.progress.update(followed.map((job) => job.line()));
+    for (const job of followed) views.push(await job.look(options));
+    options.progress.update(followed.map((job) => job.line(options)));
     if (views.every((view) => isJobOver(view.state))) return views;
     await pause(POLL_MS, options.signal);
     options.signal.throwIfAborted();
@@ -65,20 +73,23 @@ export async function followJobs(jobs: readonly string[], options: FollowOptions
 }
 
 class FollowedJob {
-  readonly #options: FollowOptions;
   readonly #rate = new RateMeter();
   #job: string;
   #view: JobView | undefined;
   #lastEvent = 0;
 
-  constructor(job: string, options: FollowOptions) {
+  constructor(job: string) {
     this.#job = job;
-    this.#options = options;
   }
 
-  async look(): Promise<JobView> {
+  /** As it was given, and whole once it has been looked at. */
+  get id(): string {
+    return this.#job;
+  }
+
+  async look(options: FollowOptions): Promise<JobView> {
     if (this.#view !== undefined && isJobOver(this.#view.state)) return this.#view;
-    const view = await this.#options.client.get<JobView>(`/v1/jobs/${this.#job}`, {}, this.#options.signal);
+    const view = await options.client.get<JobView>(`/v1/jobs/${this.#job}`, {}, options.signal);
     // `last` may mean another job at the next call.
     this.#job = view.id;
     const troubles = view.counts.failed + view.counts.lost + view.counts.backoff;
@@ -90,32 +101,31 @@ class FollowedJob {
       troubles !==
         (before === undefined ? 0 : before.counts.failed + before.counts.lost + before.counts.backoff)
     ) {
-      await this.#sayFailures();
+      await this.#sayFailures(options);
     }
     return view;
   }
 
-  line(): string {
+  line(options: FollowOptions): string {
     const view = this.#view;
     return view === undefined
       ? ''
       : renderJobLine(view, {
           rate: this.#rate.perSecond(),
           now: Date.now(),
-          colours: this.#options.colours,
+          colours: options.colours,
         });
   }
 
   /** The newest failures; many at once are cut, the job's end names the command that lists all. */
-  async #sayFailures(): Promise<void> {
-    const { events } = await this.#options.client.get<{ events: JobEvent[] }>(
-      `/v1/jobs/${this.#job}/events`,
-      { after: this.#lastEvent },
-    );
+  async #sayFailures(options: FollowOptions): Promise<void> {
+    const { events } = await options.client.get<{ events: JobEvent[] }>(`/v1/jobs/${this.#job}/events`, {
+      after: this.#lastEvent,
+    });
     this.#lastEvent = events.at(-1)?.seq ?? this.#lastEvent;
     const failures = events.filter((event) => event.task !== null && /fail|lost|loss/.test(event.type));
     for (const event of failures.slice(-MOST_FAILURES_AT_ONCE)) {
-      this.#options.progress.say(`  task ${event.task ?? ''}: ${escapeCell(event.text)}`);
+      options.progress.say(`  task ${event.task ?? ''}: ${escapeCell(event.text)}`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { makeDirectories } from '../../shared/make-directories.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import type { PutBody } from '../../shared/providers/ports.ts';
 import { makeParents, placeInside } from '../../shared/safe-path.ts';
@@ -31,7 +32,7 @@ export async function openTarget(at: Stores, url: string): Promise<PublishTarget
 function directoryTarget(directory: string): PublishTarget {
   return {
     async put(path, body) {
-      await mkdir(directory, { recursive: true });
+      makeDirectories(directory);
       const file = placeInside(directory, path);
       await makeParents(directory, file);
       const part = `${file}.${randomBytes(4).toString('hex')}.clobi-part`;

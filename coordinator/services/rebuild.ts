@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { makeDirectories } from '../../shared/make-directories.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { ClobiError, isCode } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
@@ -51,7 +51,7 @@ const BATCH = 5_000;
 export async function rebuildState(options: RebuildOptions): Promise<Rebuilt> {
   const { config, log, clock = systemClock } = options;
   const directory = coordinatorDirectory(config.home);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makeDirectories(directory, 0o700);
   const lock = takeLock(directory, clock.now());
   try {
     const file = stateFile(config.home);

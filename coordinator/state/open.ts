@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectories } from '../../shared/make-directories.ts';
 import { ClobiError, messageOf } from '../../shared/errors.ts';
 import { dispatchState } from './dispatch.ts';
 import { itemState } from './items.ts';
@@ -23,7 +23,7 @@ export type CoordinatorState = Store & RebuildState & Views;
  * Throws `CONFLICT` when the file is damaged.
  */
 export function openState(file: string, random: () => number = Math.random): CoordinatorState {
-  mkdirSync(dirname(file), { recursive: true });
+  makeDirectories(dirname(file));
   const s = openSession(file, random);
   return {
     transaction: (work) => s.transaction(work),

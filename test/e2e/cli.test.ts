@@ -69,7 +69,7 @@ describe('Ctrl-C on a terminal', () => {
   test('while watching detaches, says so and leaves the job alone', async () => {
     const job = await submitted('apiVersion: clobi/v1\nname: watched\ncommand: [sleep, "600"]\n');
     // A new terminal has no size.
-    const line = `stty cols 100 rows 30; exec "${process.execPath}" "${CLOBI}" watch ${job} --home "${cluster.home}"`;
+    const line = `stty cols 100 rows 30; exec "${process.execPath}" "${CLOBI}" watch last --home "${cluster.home}"`;
     const terminal = spawn('script', ['-qfec', line, '/dev/null'], { stdio: 'pipe' });
     let shown = '';
     terminal.stdout.on('data', (chunk: Buffer) => void (shown += chunk.toString()));
@@ -77,7 +77,7 @@ describe('Ctrl-C on a terminal', () => {
     await waitFor('progress', () => shown.includes('watched'));
     terminal.stdin.write('\x03');
     const [code] = (await exited) as [number];
-    assert.match(shown, /Detached\. The job goes on/);
+    assert.match(shown, new RegExp(`Detached\\. The job goes on; "clobi watch ${job}"`));
     assert.equal(code, 130);
     const view = JSON.parse((await run('job', 'show', job, '-o', 'json')).stdout) as {
       endedAt: number | null;

@@ -1,6 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeDirectories } from '../../../shared/make-directories.ts';
 import { parseCloudUrl } from '../../../shared/providers/url.ts';
 import type { Emulators } from './emulators.ts';
 
@@ -13,7 +14,7 @@ export async function writeDemoHome(
   { aws, azure }: Pick<Emulators, 'aws' | 'azure'>,
 ): Promise<void> {
   await rm(home, { recursive: true, force: true });
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  makeDirectories(home, 0o700);
   const sqs = parseCloudUrl(aws.queueUrl('any'));
   const queue = parseCloudUrl(azure.queueUrl('any'));
   const pools = {

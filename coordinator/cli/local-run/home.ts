@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDirectories } from '../../../shared/make-directories.ts';
 import { ClobiError, messageOf } from '../../../shared/errors.ts';
 import type { Submission } from '../../../shared/job-spec.ts';
 
@@ -41,7 +42,7 @@ export async function openLocalHome(directory: string, fresh: boolean): Promise<
 
 async function makeHome(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory, 0o700);
     await access(directory, constants.W_OK);
   } catch (error) {
     throw new ClobiError(

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
+import { makeDirectories } from '../../../shared/make-directories.ts';
 import { isTerminal } from '../../../shared/task-state.ts';
 import { formatBytes } from '../../../shared/units-of-measure.ts';
 import type { OutputView, TaskView } from '../../http/api.ts';
@@ -60,7 +61,7 @@ export async function saveResults(
 /** Results of another job go first: what this one does not write again would pass for its own. */
 async function claimDirectory(directory: string, job: string): Promise<void> {
   const marker = join(directory, MARKER);
-  await mkdir(directory, { recursive: true });
+  makeDirectories(directory);
   const owner = await readFile(marker, 'utf8').catch(() => job);
   if (owner.trim() !== job)
     for (const entry of await readdir(directory, { withFileTypes: true }))

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, rm } from 'node:fs/promises';
+import { link, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { makeDirectories } from '../../make-directories.ts';
 import { ClobiError, messageOf } from '../../errors.ts';
 import { syncDirectory } from './directories.ts';
 
@@ -80,7 +81,7 @@ export function queueError(path: string, error: unknown): ClobiError {
  * neither a crash nor a second creator leaves half a queue. An existing file is left as it is.
  */
 export async function createQueueFile(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectories(dirname(path), 0o700);
   const unfinished = `${path}.${randomUUID()}.new`;
   try {
     const db = new DatabaseSync(unfinished);

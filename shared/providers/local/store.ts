@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { link, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
+import { makeDirectories } from '../../make-directories.ts';
 import { ClobiError, messageOf } from '../../errors.ts';
 import type {
   GetOptions,
@@ -38,7 +39,7 @@ export class FileStore implements ObjectStore {
 
   static async open(root: string): Promise<FileStore> {
     try {
-      await mkdir(temporaryDirectory(root), { recursive: true, mode: 0o700 });
+      makeDirectories(temporaryDirectory(root), 0o700);
       await removeAbandoned(temporaryDirectory(root));
     } catch (error) {
       throw new ClobiError(
