@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: an old Node must be able to read this far and be told, or be replaced.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
@@ -25,7 +24,8 @@ function findOwnNode() {
 }
 
 /** Hands over to another Node with the same arguments: its exit is ours, and signals go through to it. */
-function continueWith(node) {
+async function continueWith(node) {
+  const { spawn } = await import('node:child_process');
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, CLOBI_REEXECUTED: '1' },
@@ -54,6 +54,6 @@ if (isNewEnough(process.versions.node)) {
       `Node ${process.versions.node} is too old; Clobi needs ${OLDEST.join('.')} or newer. Run "npm ci" in Clobi's directory, which brings one along, or install Node 24.`,
     );
   } else {
-    continueWith(own);
+    await continueWith(own);
   }
 }
