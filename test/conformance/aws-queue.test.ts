@@ -53,7 +53,7 @@ async function queueOfOthers(attributes: Record<string, string>) {
 const codes = (results: Awaited<ReturnType<Queue['send']>>): string[] =>
   results.map((result) => (result.ok ? 'ok' : (result.cause as ClobiError).code));
 
-describe('SQS queue', { timeout: 240_000 }, () => {
+describe('SQS queue', { timeout: 400_000 }, () => {
   it('is missed with a hint until it is ensured, also after it was deleted', async () => {
     const { queue, url } = await fresh();
     await assert.rejects(queue.receive({ ...NOW, max: 1 }), (error) => {

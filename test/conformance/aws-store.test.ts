@@ -30,8 +30,8 @@ if (missing === undefined) {
   const server = await startRadosgw();
   const make = storesOf(server);
   storeConformance('S3 (Ceph radosgw)', make, { otherProcesses: true, putsIfAbsent: true });
-  describe('S3 store', { timeout: 240_000 }, () => storeCases(server, make));
-  describe('S3 bucket', { timeout: 240_000 }, () => bucketCases(server));
+  describe('S3 store', { timeout: 400_000 }, () => storeCases(server, make));
+  describe('S3 bucket', { timeout: 400_000 }, () => bucketCases(server));
 } else describe('store: S3 (Ceph radosgw)', { skip: missing }, () => undefined);
 
 /** Puts, reads, and asks what is wrong with the bucket, by a process of its own. */

@@ -41,7 +41,7 @@ const withBench = (test: (bench: Bench) => Promise<void>) => async (): Promise<v
 
 const LOST: Fault = { kind: 'lose-answer' };
 
-describe('azure queue: messages', { timeout: 120_000 }, () => {
+describe('azure queue: messages', { timeout: 400_000 }, () => {
   it(
     'stores them in Base64, and for ever',
     withBench(async ({ queue, raw }) => {
@@ -117,7 +117,7 @@ describe('azure queue: messages', { timeout: 120_000 }, () => {
   );
 });
 
-describe('azure queue: lost answers', { timeout: 120_000 }, () => {
+describe('azure queue: lost answers', { timeout: 400_000 }, () => {
   it(
     'sends again, and so twice',
     withBench(async ({ queue, proxy, counts }) => {
@@ -174,7 +174,7 @@ describe('azure queue: lost answers', { timeout: 120_000 }, () => {
   );
 });
 
-describe('azure queue: trouble', { timeout: 120_000 }, () => {
+describe('azure queue: trouble', { timeout: 400_000 }, () => {
   const refusal = (status: number, code: string, headers: Record<string, string> = {}): Fault => ({
     kind: 'status',
     status,
@@ -258,7 +258,7 @@ describe('azure queue: trouble', { timeout: 120_000 }, () => {
   );
 });
 
-describe('azure queue: settings', { timeout: 120_000 }, () => {
+describe('azure queue: settings', { timeout: 400_000 }, () => {
   it('are seen and mended, with the queue of dead letters', async () => {
     const url = azurite.queueUrl(`${randomUUID()}-units`);
     const manager = await openManager(url);

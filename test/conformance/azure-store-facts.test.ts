@@ -48,7 +48,7 @@ const withBench = (test: (bench: Bench) => Promise<void>) => async (): Promise<v
   await test({ store, proxy, counts, raw, url: azurite.storeUrl(name, 'pre%20fix') });
 };
 
-describe('azure store: objects', { timeout: 240_000 }, () => {
+describe('azure store: objects', { timeout: 400_000 }, () => {
   it(
     'keeps keys that Azure would change, each listed once',
     withBench(async ({ store }) => {
@@ -129,7 +129,7 @@ describe('azure store: objects', { timeout: 240_000 }, () => {
   );
 });
 
-describe('azure store: lost answers', { timeout: 240_000 }, () => {
+describe('azure store: lost answers', { timeout: 400_000 }, () => {
   it(
     'knows an object that it has put if absent itself',
     withBench(async ({ store, proxy }) => {
@@ -179,7 +179,7 @@ describe('azure store: lost answers', { timeout: 240_000 }, () => {
   );
 });
 
-describe('azure store: rights', { timeout: 240_000 }, () => {
+describe('azure store: rights', { timeout: 400_000 }, () => {
   const sasFor = (permissions: string, expiresMs: number): string =>
     generateAccountSASQueryParameters(
       {

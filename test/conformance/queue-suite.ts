@@ -22,7 +22,7 @@ export function queueConformance(name: string, make: () => Promise<QueueFixture>
       }
     };
 
-  describe(`queue: ${name}`, { timeout: 240_000 }, () => {
+  describe(`queue: ${name}`, { timeout: 400_000 }, () => {
     for (const probe of [...queueProbes(traits), ...leaseProbes(traits)])
       it(
         probe.name,

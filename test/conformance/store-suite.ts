@@ -23,7 +23,7 @@ export function storeConformance(name: string, make: () => Promise<StoreFixture>
     }
   };
 
-  describe(`store: ${name}`, { timeout: 240_000 }, () => {
+  describe(`store: ${name}`, { timeout: 400_000 }, () => {
     for (const probe of STORE_PROBES) it(probe.name, withStore(probe.run));
     objectCases(withStore);
     conditionCases(withStore, traits);

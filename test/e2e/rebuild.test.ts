@@ -46,7 +46,7 @@ test('the database is deleted with tasks done, running and waiting: rebuild brin
   await writeFile(gate, '');
   await cluster.startCoordinator();
 
-  assert.equal((await cluster.over(half, 120_000)).counts.succeeded, WAITING);
+  assert.equal((await cluster.over(half)).counts.succeeded, WAITING);
   assert.equal((await cluster.over(finished)).counts.succeeded, 20);
   const after = await cluster.observe(finished);
   assert.deepEqual(

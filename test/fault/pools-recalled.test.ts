@@ -32,7 +32,7 @@ async function fillEmpty(cluster: Cluster, count: number, placement: object): Pr
 
 /** Every task ran to its end in `busy`, began once in its life, and nothing was counted as lost. */
 async function allRanOnce(cluster: Cluster, job: string, count: number): Promise<void> {
-  const view = await cluster.over(job, 120_000);
+  const view = await cluster.over(job);
   assert.equal(view.counts.succeeded, count);
   const begun = (await readFile(join(cluster.home, 'begun'), 'utf8')).trim().split('\n');
   assert.equal(begun.length, count, 'none began twice');

@@ -22,7 +22,7 @@ export async function startChild(file: URL, args: readonly string[]): Promise<Ch
   reader.on('line', (line) => lines.push(line));
   const ended = Promise.all([once(reader, 'close'), once(child, 'exit')]).then(() => undefined);
 
-  const nextLine = (accept: (line: string) => boolean, withinMs = 60_000): Promise<string> =>
+  const nextLine = (accept: (line: string) => boolean, withinMs = 180_000): Promise<string> =>
     new Promise((resolve, reject) => {
       const late = setTimeout(
         () => settle(() => reject(new Error(`${file.pathname} did not say it in ${withinMs} ms`))),

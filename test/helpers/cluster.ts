@@ -208,7 +208,7 @@ export class Cluster {
   }
 
   /** Waits until the whole job is over. Fails after the deadline with where everything stands. */
-  async over(job: string, deadlineMs = 60_000): Promise<JobView> {
+  async over(job: string, deadlineMs = 240_000): Promise<JobView> {
     const last = { view: undefined as JobView | undefined };
     return waitFor(
       `job ${job} is over`,

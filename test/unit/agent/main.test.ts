@@ -60,7 +60,7 @@ async function startProgram(
   const exited = once(child, 'exit');
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  await waitFor('the program is ready', () => output.includes('\n'), 10_000);
+  await waitFor('the program is ready', () => output.includes('\n'));
   return { child, exited, line: () => output.trim() };
 }
 
@@ -180,7 +180,7 @@ describe('requests to go', () => {
   it('the first signal drains, one key press that arrives twice is one, a later one means now', async () => {
     const { child, exited, line } = await startProgram(program);
     child.kill('SIGINT');
-    await waitFor('it drains', () => line().endsWith('drain'), 5_000);
+    await waitFor('it drains', () => line().endsWith('drain'));
     child.kill('SIGTERM');
     await waitFor(
       'a later signal is obeyed',
@@ -224,7 +224,7 @@ describe('runAgent', () => {
       log: silentLogger,
       signal: stop.signal,
     });
-    await waitFor('it has sent something', async () => (await events.depth()) >= 2, 5_000);
+    await waitFor('it has sent something', async () => (await events.depth()) >= 2);
     await assert.rejects(
       runAgent({ home: at.home, pool: 'local', name: 'one', log: silentLogger }),
       (error) => isCode(error, 'CONFLICT'),
