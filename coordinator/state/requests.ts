@@ -13,6 +13,13 @@ type Counts = Readonly<Record<string, number>>;
 /** So long after a pool's last task has ended, its agents and we may still tell of what that cost. */
 const AFTERMATH_MS = 30_000;
 
+/** `sqs:SendMessageBatch`. */
+const OPERATION = /^[a-z][a-z0-9-]{0,31}:[A-Z][A-Za-z0-9]{0,63}$/;
+/** All clouds together have fewer that we use. */
+const OPERATIONS_OF_A_POOL = 128;
+/** A thousand a second for thirty years; sums of many such are still exact. */
+const MOST_OF_A_BOOT = 1e12;
+
 /**
  * The ledger of requests: what a provider was asked since tasks of its pool last ended is shared among those that end next; what
  * it is asked while there is nothing to do is nobody's. It is a cache like all state (R11), and no bill: a rebuild begins it anew.
@@ -37,24 +44,31 @@ function addRequests(s: Session, pool: string, counts: Counts): void {
   }
 }
 
-/** An agent says what it has asked for since its start; what is new in it is booked. Late or twice, it says nothing new. */
+/**
+ * An agent says what it has asked for since its start; what is new in it is booked. Late or twice, it says nothing new. What no
+ * cloud calls an operation, or no agent can have asked, is not: each name becomes a row of every job and a label of the metrics.
+ */
 export function hearRequests(s: Session, boot: BootRow, counts: Counts): void {
   const { requests } = s.sql('SELECT requests FROM boots WHERE id = ?').get(boot.id) as {
     requests: string | null;
   };
-  const before = requests === null ? {} : (JSON.parse(requests) as Counts);
-  const fresh = Object.entries(counts).map(
-    ([operation, count]) => [operation, count - (before[operation] ?? 0)] as const,
-  );
-  if (fresh.every(([, count]) => count <= 0)) return;
-  addRequests(s, boot.pool, Object.fromEntries(fresh));
-  const after = Object.fromEntries(
-    [...Object.entries(before), ...Object.entries(counts)].map(([operation]) => [
-      operation,
-      Math.max(before[operation] ?? 0, counts[operation] ?? 0),
-    ]),
-  );
-  s.sql('UPDATE boots SET requests = ? WHERE id = ?').run(JSON.stringify(after), boot.id);
+  const heard = new Map(requests === null ? [] : Object.entries(JSON.parse(requests) as Counts));
+  let isNew = false;
+  for (const [operation, count] of Object.entries(counts)) {
+    const before = heard.get(operation) ?? 0;
+    if (count <= before || count > MOST_OF_A_BOOT || !OPERATION.test(operation)) continue;
+    if (before === 0 && !hasRoom(s, boot.pool, operation)) continue;
+    addRequests(s, boot.pool, { [operation]: count - before });
+    heard.set(operation, count);
+    isNew = true;
+  }
+  if (!isNew) return;
+  s.sql('UPDATE boots SET requests = ? WHERE id = ?').run(JSON.stringify(Object.fromEntries(heard)), boot.id);
+}
+
+function hasRoom(s: Session, pool: string, operation: string): boolean {
+  const known = s.sql('SELECT operation FROM requests WHERE pool = ?').all(pool);
+  return known.length < OPERATIONS_OF_A_POOL || known.some((row) => row['operation'] === operation);
 }
 
 /** A task's run in this unit counts: it will bear its share. Kept in memory till then; outcomes come by units. */

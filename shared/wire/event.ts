@@ -77,8 +77,11 @@ const eventSchema = z.discriminatedUnion('type', [
     claims: z.array(brand<UnitId>(name)),
     running: z.number().int(),
     freeSlots: z.number().int(),
-    /** Requests to the cloud since this boot began, by operation as the cloud names it: `sqs:ReceiveMessage`. */
-    requests: z.record(z.string().max(128), z.number().int().nonnegative()).optional(),
+    /**
+     * Requests to the cloud since this boot began, by operation as the cloud names it: `sqs:ReceiveMessage`. Nonsense is none:
+     * what is only counted must not cost the claims beside it.
+     */
+    requests: z.record(z.string().max(128), z.number().int().nonnegative()).optional().catch(undefined),
   }),
   z.object({
     type: z.literal('started'),

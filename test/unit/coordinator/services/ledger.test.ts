@@ -5,7 +5,7 @@ import { Ledger } from '../../../../coordinator/services/ledger.ts';
 import { PRIMARY_STORE } from '../../../../coordinator/state/requests.ts';
 import type { JobId } from '../../../../shared/ids.ts';
 import type { RequestCounts } from '../../../../shared/providers/meter.ts';
-import type { EventBatch } from '../../../../shared/wire/event.ts';
+import { eventBatchSchema, type EventBatch } from '../../../../shared/wire/event.ts';
 import { handsOn } from './hands.ts';
 import { FakeAgent, makeRig, type Rig, specOf } from './rig.ts';
 
@@ -100,6 +100,47 @@ describe('the ledger', () => {
     ]);
     await hands.say(beat(new FakeAgent('a', 'b-later-boot'), { 'sqs:ReceiveMessage': 2 }));
     assert.equal(state.requests()[1]?.total, 9);
+  });
+
+  test('keeps its sums from agents that say nonsense, and hears what they say beside it', async () => {
+    await using rig = await makeRig();
+    const { state } = rig.context;
+    const ledger = new Ledger(rig.context);
+    const hands = handsOn(rig);
+    for (const name of ['a', 'b']) {
+      const agent = new FakeAgent(name);
+      await hands.say(agent.hello());
+      await hands.say(beat(agent, { constructor: 5, 's3:PutObject': 1 }));
+      await hands.say(beat(agent, { 's3:GetObject': Number.MAX_SAFE_INTEGER, 's3:PutObject': 2 }));
+      await hands.say(beat(agent, { 'no"label\n{}': 1, '': 1, 'sqs:': 1, 's3:PutObject': 3 }));
+      const many = Array.from({ length: 2_000 }, (_, n) => [`s3:Put${String(n)}`, 1] as const);
+      await hands.say(beat(agent, { ...Object.fromEntries(many), 's3:PutObject': 4 }));
+    }
+    const [unit] = await hands.submit(specOf()).then(() => hands.dispatch());
+    await hands.say(
+      new FakeAgent('c').batch({
+        type: 'outcome',
+        segment: 's',
+        outcomes: [new FakeAgent('c').outcome(unit!, 0)],
+      }),
+    );
+    ledger.runOnce();
+    const rows = state.requests();
+    assert.ok(rows.length <= 128, String(rows.length));
+    assert.deepEqual(
+      rows.filter(({ operation }) => /^s3:(Put|Get)Object$|^[^s]/.test(operation)),
+      [{ pool: 'local', operation: 's3:PutObject', total: 8 }],
+    );
+  });
+
+  test('a heartbeat whose requests are nonsense still claims', () => {
+    for (const requests of [{ 's3:PutObject': -1 }, { 's3:PutObject': 0.5 }, [], 'many', { x: 2 ** 60 }]) {
+      const batch = beat(new FakeAgent('a'), requests as never);
+      const { events } = eventBatchSchema.parse(batch);
+      assert.deepEqual(events, [
+        { type: 'heartbeat', claims: [], running: 0, freeSlots: 1, requests: undefined },
+      ]);
+    }
   });
 
   test('goes on after a restart where it was', async () => {
