@@ -18,8 +18,10 @@ export function homeDirectory(explicit?: string): string {
 }
 
 export const coordinatorDirectory = (home: string): string => join(home, 'coordinator');
+export const poolsDirectory = (home: string): string => join(home, 'pools');
 export const agentConfigFile = (home: string, pool: string): string =>
-  join(home, 'pools', pool, 'agent.json');
-export const agentsDirectory = (home: string, pool: string): string => join(home, 'agents', pool);
+  join(poolsDirectory(home), pool, 'agent.json');
+/** Of the pool's agents; of all when none is named. */
+export const agentsDirectory = (home: string, pool = ''): string => join(home, 'agents', pool);
 export const queuesDirectory = (home: string): string => join(home, 'queues');
 export const storeDirectory = (home: string): string => join(home, 'store');

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { lstat, realpath, rm } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { makeDirectories } from './make-directories.ts';
 import { ClobiError } from './errors.ts';
 
@@ -24,16 +25,29 @@ export function placeInside(directory: string, path: string): string {
   );
 }
 
-/** Makes the parent directories; refuses when a link among them leads out of `directory`. */
+/** Makes the parent directories; refuses when a link among them leads out of `directory`, and then makes none there. */
 export async function makeParents(directory: string, file: string): Promise<void> {
+  makeDirectories(directory);
+  const there = await realpath(deepestThere(dirname(file)));
+  if (!isInside(await realpath(directory), there))
+    throw new ClobiError(
+      'CONFLICT',
+      `${file} lies outside ${directory} because of a link on the way (${there}); it was not written. Remove the link.`,
+    );
   makeDirectories(dirname(file));
-  if (await isParentInside(directory, file)) return;
-  const parent = await realpath(dirname(file));
-  throw new ClobiError(
-    'CONFLICT',
-    `${file} lies outside ${directory} because of a link on the way (${parent}); it was not written. Remove the link.`,
-  );
 }
+
+/** The path with links followed, as far as it is there; what is not there yet is left as it is. */
+export async function resolvedPath(path: string): Promise<string> {
+  const there = deepestThere(path);
+  return resolve(await realpath(there), relative(there, path));
+}
+
+const deepestThere = (path: string): string => (existsSync(path) ? path : deepestThere(dirname(path)));
+
+/** True for the directory itself, too. */
+export const isInside = (directory: string, path: string): boolean =>
+  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
 
 /** Removes a file if it is there, and only when no link leads out of `directory` on the way. */
 export async function removeInside(directory: string, file: string): Promise<void> {
@@ -41,9 +55,7 @@ export async function removeInside(directory: string, file: string): Promise<voi
 }
 
 async function isParentInside(directory: string, file: string): Promise<boolean> {
-  const root = await realpath(directory);
-  const parent = await realpath(dirname(file));
-  return parent === root || parent.startsWith(root.endsWith(sep) ? root : root + sep);
+  return isInside(await realpath(directory), await realpath(dirname(file)));
 }
 
 /** A regular file of that size; a link is none. */

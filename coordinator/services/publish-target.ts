@@ -5,6 +5,7 @@ import { ClobiError, messageOf } from '../../shared/errors.ts';
 import type { PutBody } from '../../shared/providers/ports.ts';
 import { makeParents, placeInside } from '../../shared/safe-path.ts';
 import type { Context } from './context.ts';
+import { refuseOwn } from './own-places.ts';
 import { openPlace } from './places.ts';
 
 /** Where `outputs.to` leads: a prefix in a bucket or container, or a directory of the coordinator's machine. */
@@ -16,7 +17,9 @@ export interface PublishTarget {
 
 type Stores = Pick<Context, 'config' | 'store' | 'pools'>;
 
+/** Rejects with `INVALID_JOB` what may not be opened: a place among what Clobi itself keeps is none for outputs. */
 export async function openTarget(at: Stores, url: string): Promise<PublishTarget> {
+  await refuseOwn(at, url);
   if (url.startsWith('file:/')) return directoryTarget(url.slice('file:'.length));
   const { store, path: prefix } = await openPlace(at, url);
   const keyOf = (path: string): string => (prefix === '' ? path : `${prefix}/${path}`);

@@ -23,7 +23,9 @@ export function checkRemote(path: Path, text: string): Finding[] {
 export function checkPublishPlace(path: Path, text: string): Finding[] {
   if (holdsTemplate(text)) return [finding(path, 'templates are not read here')];
   if (text.startsWith('file:'))
-    return text.startsWith('file:/') ? [] : [finding(path, 'needs a path from the root: file:/DIRECTORY')];
+    return /^file:\/(?!\/[^/])/.test(text)
+      ? []
+      : [finding(path, 'needs a path from the root and no host: file:/DIRECTORY')];
   if (!/^(s3|azblob):\/\//.test(text)) return [finding(path, 'must begin with s3://, azblob:// or file:/')];
   return checkCloud(path, text, {});
 }

@@ -28,6 +28,20 @@ export const controlKey = (pool: string): string => `control/${pool}.json`;
 export const EPOCH_KEY = 'coordinator/epoch.json';
 export const POOL_MODES_KEY = 'coordinator/pool-modes.json';
 
+/** What every key of ours begins with. */
+export const OWN_FOLDERS: readonly string[] = [
+  'jobs',
+  'inputs',
+  'results',
+  'logs',
+  'segments',
+  'verdicts',
+  'claims',
+  'control',
+  'agents',
+  'coordinator',
+];
+
 export const unitsQueue = (ns: string, pool: string): string => `${ns}-${pool}-units`;
 export const eventsQueue = (ns: string, pool: string): string => `${ns}-${pool}-events`;
 export const deadQueue = (ns: string, pool: string): string => `${ns}-${pool}-dead`;

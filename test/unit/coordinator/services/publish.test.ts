@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { explainJob } from '../../../../coordinator/http/explain.ts';
@@ -123,6 +123,38 @@ describe('a place for outputs', () => {
     for (const path of ['0/../../x', '0//x', '/x', '0/./x'])
       await assert.rejects(target.put(path, 'x'), /does not stay inside/);
     assert.deepEqual(readdirSync(placeOf(rig)), []);
+    mkdirSync(placeOf(rig, 'elsewhere'));
+    symlinkSync(placeOf(rig, 'elsewhere'), join(placeOf(rig), '0'));
+    await assert.rejects(target.put('0/a/b', 'x'), /because of a link on the way/);
+    assert.deepEqual(readdirSync(placeOf(rig, 'elsewhere')), [], 'nor a directory');
+  });
+
+  test('is none where a job could forge what Clobi keeps', async () => {
+    await using rig = await makeRig({}, { clouds: ['north', 'cloud'] });
+    const { config } = rig.context;
+    const { home } = config;
+    const pools = rig.context.pools.map((pool) =>
+      pool.name === 'cloud'
+        ? { ...pool, config: { ...pool.config, store: 's3://ours/1/clobi?endpoint=http://127.0.0.1:9' } }
+        : pool,
+    );
+    symlinkSync(join(home, 'store'), placeOf(rig, 'link'));
+    const at = { ...rig.context, pools };
+    const cloud = (path: string): string => `s3://ours${path}?endpoint=http://127.0.0.1:9`;
+    for (const url of [
+      `file:${home}/store/verdicts`,
+      `file:${home}/store/./results/../verdicts/1`,
+      `file:${home}/link/jobs`,
+      `file:${home}/store-north/results/x`,
+      `file:${home}/coordinator`,
+      `file:${home}/agents/local/a`,
+      cloud('/1/clobi/results'),
+      cloud('/1/clobi/segments/'),
+      cloud(''),
+    ])
+      await assert.rejects(openTarget(at, url), /is where Clobi keeps its own files/, url);
+    for (const url of [`file:${home}/store/mine`, cloud('/1/clobi/verdicts-of-mine'), cloud('/2')])
+      await openTarget(at, url);
   });
 });
 
