@@ -73,7 +73,8 @@ function streamOf(
   { stream }: Pick<Route<z.ZodType, z.ZodType, z.ZodType>, 'stream'>,
   { body, headers }: FastifyRequest,
 ): Readable | undefined {
-  const isIt = stream !== undefined && headers['content-type']?.startsWith(stream.contentType) === true;
+  const type = headers['content-type']?.toLowerCase();
+  const isIt = stream !== undefined && type?.startsWith(stream.contentType) === true;
   return isIt && body instanceof Readable ? body : undefined;
 }
 

@@ -4,9 +4,8 @@ import { ClobiError, isCode, messageOf } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/job-file/limits.ts';
 import { type JobSpec, jobSpecSchema, type Submission } from '../../shared/job-spec.ts';
 import { checkKind, checkSpec } from '../services/check-submission.ts';
-import { parseItems } from '../services/items.ts';
+import { parseItems, parseLine } from '../services/items.ts';
 import { type Lines, linesOf } from '../services/lines.ts';
-import { parseJson } from '../services/read-segments.ts';
 import type { Submitted } from '../services/submitter.ts';
 import { checkBody, checkReply, type CheckReply, submitBody, submitReply, type SubmitReply } from './api.ts';
 import { parseWith } from './errors.ts';
@@ -66,7 +65,10 @@ async function submitLines(api: ApiContext, body: Readable): Promise<Submitted> 
     // A connection whose request was destroyed carries no answer.
     const lines = linesOf(body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, limitOf);
     const head = ((await lines.next()).value as Lines | undefined)?.texts ?? [];
-    const spec = parseWith(jobSpecSchema, parseJson(head[0] ?? ''), { code: 'INVALID_JOB', name: 'line 1' });
+    const first = parseLine(head[0] ?? '', 1);
+    if (first === undefined)
+      throw new ClobiError('INVALID_JOB', 'The request is wrong. line 1: it is no JSON of a job.');
+    const spec = parseWith(jobSpecSchema, first, { code: 'INVALID_JOB', name: 'line 1' });
     const items = itemsOf(head.slice(1), lines);
     return await (spec.tasks.kind === 'items'
       ? api.submitter.submitItems(spec, items)

@@ -82,7 +82,7 @@ export function parseItems({ first, texts }: Lines): string[] {
 }
 
 function canonicalItem(text: string, line: number): string {
-  const value = parseJson(text);
+  const value = parseLine(text, line);
   // Almost every item of a big array is a plain text: of a million, checking and sorting cost more than all the rest.
   if (isPlainText(value)) return asciiOnly(JSON.stringify(value));
   const { data, error } = taskParamsSchema.safeParse(value);
@@ -96,6 +96,34 @@ function canonicalItem(text: string, line: number): string {
     `Line ${line} holds no parameters of a task, such as {"item":"a"}: ${problem}. Nothing was submitted.`,
     { context: { line } },
   );
+}
+
+/** Undefined for no JSON. Throws `LIMIT_EXCEEDED` for what is nested so deep that whoever walks through it would fall. */
+export function parseLine(text: string, line: number): unknown {
+  const value = text.length > LONG_LINE && isDeepText(text) ? TOO_DEEP : parseJson(text);
+  if (value !== TOO_DEEP && !isDeeper(value, LIMITS.depth)) return value;
+  throw new ClobiError('LIMIT_EXCEEDED', `Line ${line} is nested deeper than ${LIMITS.depth} levels.`);
+}
+
+const TOO_DEEP = Symbol('too deep');
+/** Characters. Some millions of brackets take seconds to parse: a longer line is looked through before. */
+const LONG_LINE = 64 * 1024;
+
+function isDeepText(json: string): boolean {
+  let depth = 0;
+  let isText = false;
+  for (const [part] of json.matchAll(/\\.|["[\]{}]/g)) {
+    if (part === '"') isText = !isText;
+    else if (isText) continue;
+    else if (part === ']' || part === '}') depth -= 1;
+    else if ((depth += 1) > LIMITS.depth) return true;
+  }
+  return false;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1));
 }
 
 function isPlainText(value: unknown): boolean {

@@ -8,6 +8,8 @@ export interface Lines {
 }
 
 const NEWLINE = 10;
+/** Some writers of UTF-8 begin with it; it is no part of the text. */
+const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
  * The lines of a text as its bytes come, without their ends. Rejects with `INVALID_JOB` where it is no UTF-8, and with
@@ -24,7 +26,8 @@ export async function* linesOf(
     const whole = open.length === 0 ? last : Buffer.concat([...open, last]);
     open = [];
     openBytes = 0;
-    const texts = decode(whole, first).split('\n');
+    const text = decode(whole, first);
+    const texts = (first === 1 && text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text).split('\n');
     const lines = { first, texts };
     first += texts.length;
     return lines;

@@ -10,8 +10,11 @@ import { specOf } from '../services/rig.ts';
 import { type Api, openApi, TOKEN } from './rig.ts';
 
 /** A body under way; nobody need wait for its answer. */
-function begin(api: Api): { sent: ClientRequest; answer: Promise<{ status: number; text: string }> } {
-  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/x-ndjson' };
+function begin(
+  api: Api,
+  type = 'application/x-ndjson',
+): { sent: ClientRequest; answer: Promise<{ status: number; text: string }> } {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': type };
   const sent = request(`${api.url}/v1/jobs`, { method: 'POST', headers });
   const answer = new Promise<{ status: number; text: string }>((resolve, reject) => {
     sent.on('error', reject);
@@ -69,6 +72,32 @@ describe('a job sent as lines', () => {
     assert.equal((await submit(api, JSON.stringify(specOf()))).status, 201);
     const wrong = await submit(api, `${JSON.stringify(specOf())}\n{"item":"a"}`);
     assert.deepEqual([wrong.status, /Items were sent for a job of kind/.test(wrong.text)], [400, true]);
+  });
+
+  test('may begin with a byte order mark, end lines as Windows does, and name its type in capitals', async () => {
+    await using api = await openApi();
+    const { sent, answer } = begin(api, 'Application/X-NDJSON; charset=UTF-8');
+    sent.end(`\uFEFF${specFor(2)}{"item":"[[["}\n\n{"item":"a"}\n`.replaceAll('\n', '\r\n'));
+    const { status, text } = await answer;
+    assert.equal(status, 201, text);
+    const { job } = JSON.parse(text) as { job: JobId };
+    assert.deepEqual(api.rig.context.state.params(job, 0), { item: '[[[' });
+  });
+
+  test('is refused where its nesting has no end, at once', async () => {
+    await using api = await openApi();
+    const deep = (open: string, close: string, levels: number): string =>
+      `${open.repeat(levels)}1${close.repeat(levels)}`;
+    for (const value of [deep('{"a":', '}', 5_000), deep('{"a":', '}', 32), deep('[', ']', 1_000_000)]) {
+      const { status, text } = await submit(api, `${specFor(1)}{"item":${value}}`);
+      assert.deepEqual([status, /Line 2 is nested deeper than 32 levels/.test(text)], [413, true], text);
+      const spec = await submit(api, `${value.replace('1', deep('[', ']', 40))}\n`);
+      assert.match(spec.text, /Line 1 is nested deeper/);
+    }
+    const brackets = `{"item":{"a":"${'[{'.repeat(50)}","b":"\\\\","c":"\\"${'['.repeat(50)}"}}`;
+    const long = brackets.replace('"b"', `"x":"${'\\"]['.repeat(20_000)}","b"`);
+    const fine = await submit(api, `${specFor(3)}${brackets}\n${long}\n{"item":${deep('{"a":', '}', 31)}}`);
+    assert.equal(fine.status, 201, fine.text);
   });
 
   test('is nothing at all when it is wrong anywhere, and the answer says where', async () => {
