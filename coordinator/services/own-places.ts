@@ -1,5 +1,10 @@
 import { ClobiError } from '../../shared/errors.ts';
-import { agentsDirectory, coordinatorDirectory, poolsDirectory, queuesDirectory } from '../../shared/paths.ts';
+import {
+  agentsDirectory,
+  coordinatorDirectory,
+  poolsDirectory,
+  queuesDirectory,
+} from '../../shared/paths.ts';
 import { parseCloudUrl } from '../../shared/providers/url.ts';
 import { isInside, resolvedPath } from '../../shared/safe-path.ts';
 import { OWN_FOLDERS } from '../../shared/wire/keys.ts';
