@@ -121,13 +121,7 @@ describe('in the middle of a job over three pools', { concurrency: 3 }, () => {
 
   it('clocks 20 minutes off', { timeout: 400_000 }, async () => {
     await using clouds = await ThreeClouds.create({}, emulators);
-    await clouds.cluster.startCoordinator();
-    for (const [pool, minutes] of [
-      ['local', -20],
-      ['aws', 20],
-      ['azure', -20],
-    ] as const)
-      clouds.cluster.startAgent(`at-${pool}`, { pool, env: skewedClock(minutes) });
+    await clouds.start({ envOf: (pool) => skewedClock(pool === 'aws' ? 20 : -20) });
     const id = await clouds.cluster.submit(job);
     await waitFor('every pool has run a task', () => ranEverywhere(clouds, id), 120_000);
     await assertWhole(clouds, id);

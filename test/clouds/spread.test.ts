@@ -12,7 +12,7 @@ test('3,000 tasks over local, AWS and Azure: all end, every result is fetched an
   await using clouds = await ThreeClouds.create();
   await using results = await temporaryDirectory();
   const { cluster } = clouds;
-  await clouds.start(4);
+  await clouds.start({ slots: 4 });
   const job = await cluster.submit({
     command: ['sh', '-c', 'echo "task $CLOBI_TASK_INDEX" > out.txt'],
     outputs: [{ glob: 'out.txt', required: true }],

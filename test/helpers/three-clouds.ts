@@ -6,6 +6,7 @@ import { openManager } from '../../shared/providers/open.ts';
 import { formatCloudUrl, parseCloudUrl } from '../../shared/providers/url.ts';
 import { Cluster, QUICK, type Settings } from './cluster.ts';
 import { FaultProxy } from './fault-proxy.ts';
+import { waitFor } from './wait.ts';
 
 /** The four servers of the two emulated clouds, each behind a proxy of its own. */
 export type Service = 'sqs' | 's3' | 'azureQueue' | 'azureBlob';
@@ -75,10 +76,18 @@ export class ThreeClouds {
       await Promise.all([this.aws[Symbol.asyncDispose](), this.azure[Symbol.asyncDispose]()]);
   }
 
-  /** A coordinator, and in each pool an agent of that name. */
-  async start(slots = 2): Promise<void> {
+  /** A coordinator, and in each pool an agent of that name, whom it has met: so that no pool is empty for what is submitted. */
+  async start(
+    agents: { slots?: number; envOf?: (pool: string) => Record<string, string> } = {},
+  ): Promise<void> {
+    const { slots = 2, envOf = () => ({}) } = agents;
     await this.cluster.startCoordinator();
-    for (const pool of ['local', 'aws', 'azure']) this.cluster.startAgent(`at-${pool}`, { pool, slots });
+    for (const pool of ['local', 'aws', 'azure'])
+      this.cluster.startAgent(`at-${pool}`, { pool, slots, env: envOf(pool) });
+    await waitFor('the agents of all pools are known', async () => {
+      const { pools } = await this.cluster.get<{ pools: { agents: number }[] }>('/v1/pools');
+      return pools.every((pool) => pool.agents > 0);
+    });
   }
 
   /** The stores of the three pools as the checker opens them: past the proxies. */
