@@ -24,12 +24,18 @@ export function addFleetRoutes(app: FastifyInstance, api: ApiContext): void {
     url: '/v1/agents/:agent/drain',
     summary: 'Ask an agent to finish what runs and take nothing more',
     params: z.object({ agent: z.string().min(1).max(256) }),
+    query: z.object({ pool: z.string().max(64).optional() }),
     reply: agents,
-    handle: ({ params }) => {
-      if (!state.requestDrain(params.agent as AgentId))
-        throw new ClobiError('NOT_FOUND', `There is no live agent ${params.agent}.`);
+    handle: ({ params, query }) => {
+      const { pool } = query;
+      const pools = state.requestDrain(params.agent as AgentId, pool);
+      const where = pool === undefined ? '' : ` in pool ${pool}`;
+      if (pools.length === 0)
+        throw new ClobiError('NOT_FOUND', `There is no live agent ${params.agent}${where}.`);
       signals.ring('revokes');
-      return { agents: state.agents().filter(({ agent }) => agent === params.agent) };
+      return {
+        agents: state.agents().filter((one) => one.agent === params.agent && pools.includes(one.pool)),
+      };
     },
   });
   addRoute(app, {

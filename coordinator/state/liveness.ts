@@ -36,7 +36,7 @@ export const livenessState = (s: Session): LivenessState => ({
       .all(pool) as { agent: AgentId; boot: BootId }[];
     return rows.map(({ agent, boot }) => drainName(agent, boot));
   },
-  requestDrain: (agent) => s.transaction(() => requestDrain(s, agent)),
+  requestDrain: (agent, pool) => s.transaction(() => requestDrain(s, agent, pool)),
 });
 
 function endSilentBoots(
@@ -163,10 +163,13 @@ const REASONS: Readonly<Record<VoidReason, string>> = {
   abandoned: 'its pool cannot be reached and was given up',
 };
 
-function requestDrain(s: Session, agent: AgentId): boolean {
+function requestDrain(s: Session, agent: AgentId, pool: string | undefined): string[] {
   const boots = s
-    .sql('UPDATE boots SET drain_asked = 1 WHERE agent = ? AND ended IS NULL RETURNING pool')
-    .all(agent) as { pool: string }[];
-  for (const { pool } of boots) agentsChanged({ s, now: 0, applied: nothingApplied() }, pool);
-  return boots.length > 0;
+    .sql(
+      'UPDATE boots SET drain_asked = 1 WHERE agent = ?1 AND pool = coalesce(?2, pool) AND ended IS NULL RETURNING pool',
+    )
+    .all(agent, pool ?? null) as { pool: string }[];
+  const pools = [...new Set(boots.map((boot) => boot.pool))].sort();
+  for (const each of pools) agentsChanged({ s, now: 0, applied: nothingApplied() }, each);
+  return pools;
 }

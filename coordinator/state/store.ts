@@ -212,7 +212,8 @@ export interface LivenessState {
   revokes(pool: string, now: number): { unit: UnitId; tasks: number[] | null; notAfter: number }[];
   /** Lives of agents that are asked to drain, as the control document names them. */
   drains(pool: string): string[];
-  requestDrain(agent: AgentId): boolean;
+  /** In this pool, or in every one where a live agent has the name; those pools. */
+  requestDrain(agent: AgentId, pool?: string): string[];
 }
 
 /** How much was asked back: tasks that are not known to have begun, and the units that they are in. */

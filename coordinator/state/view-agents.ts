@@ -22,7 +22,7 @@ interface Row {
 const COLUMNS = `agent, pool, boot, ended, draining, drain_asked, heard_at, running, rejected, hello,
   (SELECT count(*) FROM claims c WHERE c.boot = b.id AND c.live = 1) AS units`;
 
-/** The newest boot of each agent, live ones first. */
+/** The newest boot of each agent, live ones first. Agents of two pools may have one name. */
 export function viewAgents(s: Session): AgentView[] {
   const live = s
     .sql(`SELECT ${COLUMNS} FROM boots b WHERE ended IS NULL ORDER BY agent`)
@@ -30,7 +30,7 @@ export function viewAgents(s: Session): AgentView[] {
   const gone = s
     .sql(
       `SELECT ${COLUMNS} FROM boots b WHERE ended IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM boots n WHERE n.agent = b.agent AND (n.ended IS NULL OR n.id > b.id)) ORDER BY id DESC LIMIT ?`,
+         AND NOT EXISTS (SELECT 1 FROM boots n WHERE n.agent = b.agent AND n.pool = b.pool AND (n.ended IS NULL OR n.id > b.id)) ORDER BY id DESC LIMIT ?`,
     )
     .all(SHOWN_GONE) as unknown as Row[];
   return [...live, ...gone].map(viewOf);

@@ -187,6 +187,7 @@ const SERVICE_COMMANDS: readonly CommandEntry[] = [
     path: 'agent drain',
     arguments: { '<agents...>': 'names of agents' },
     summary: 'Let agents finish what they run, give back the rest and stop',
+    options: [{ flags: '--pool <pool>', help: 'of this pool only: agents of two pools may have one name' }],
     examples: [['agent drain worker-3', 'before its machine is taken away']],
     next: '"clobi agent list" shows when it is gone.',
     group: GROUPS.services,

@@ -21,6 +21,28 @@ test('agents of two pools may have one name', () => {
   rig.agent('a', 'a-boot-2', other).hello();
   assert.equal(rig.state.load(other, 0).slots, 2);
   assert.equal(rig.state.load(POOL, 0).slots, 2, 'it is not replaced');
+
+  const listed = (): string[][] => rig.state.agents().map(({ pool, state }) => [pool, state]);
+  const name = rig.agent('a').agent;
+  assert.deepEqual(rig.state.requestDrain(name, 'nowhere'), []);
+  assert.deepEqual(rig.state.requestDrain(name, POOL), [POOL]);
+  assert.deepEqual(
+    listed().sort(),
+    [
+      [other, 'live'],
+      [POOL, 'draining'],
+    ].sort(),
+  );
+  assert.deepEqual(rig.state.requestDrain(name), [other, POOL].sort());
+  rig.agent('a').say({ type: 'goodbye' });
+  assert.deepEqual(
+    listed(),
+    [
+      [other, 'draining'],
+      [POOL, 'gone'],
+    ],
+    'one hides no other',
+  );
 });
 
 test('the stale run of a lost attempt is recorded as superseded, also when it was told to stop; that of a cancelled one was meant to', () => {

@@ -234,8 +234,8 @@ describe('dispatch', () => {
     b!.say({ type: 'draining' });
     c!.say({ type: 'goodbye' });
     assert.equal(rig.state.load(POOL, 1).slots, 2);
-    assert.equal(rig.state.requestDrain(a!.agent), true);
-    assert.equal(rig.state.requestDrain(c!.agent), false);
+    assert.deepEqual(rig.state.requestDrain(a!.agent), [POOL]);
+    assert.deepEqual(rig.state.requestDrain(c!.agent), []);
     assert.deepEqual(rig.state.drains(POOL), ['a/a-boot-1']);
     // Its next life is not meant.
     rig.agent('a', 'a-boot-2').hello(2);
