@@ -66,11 +66,32 @@ export class Publisher {
       state.notePublished(job, index);
     } catch (error) {
       if (signal.aborted) return;
+      if (this.#isPastRetention(job) && (await this.#isGone(job, index))) {
+        state.dropPublication(job, index);
+        log.warn({ jobId: job, task: index }, 'outputs are published no more: their retention is over');
+        return;
+      }
       const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), LONGEST_PAUSE_MS);
       const nextTryAt = clock.now() + pauseMs;
       state.notePublishFailure(job, index, { error: messageOf(error), nextTryAt });
       log.warn({ jobId: job, task: index, err: error, pauseMs }, 'outputs could not be published yet');
     }
+  }
+
+  /** A rebuild publishes again whatever was published once, also what has been removed since. */
+  #isPastRetention(job: JobId): boolean {
+    const { state, clock } = this.#context;
+    const endedAt = state.job(job)?.endedAt ?? null;
+    const resultsMs = state.spec(job)?.retention.resultsMs ?? null;
+    return endedAt !== null && resultsMs !== null && endedAt + resultsMs < clock.now();
+  }
+
+  async #isGone(job: JobId, index: number): Promise<boolean> {
+    const heads = this.#context.state
+      .taskOutputs(job, index)
+      .map(({ key, pool }) => this.#files.add(async () => storeOfPool(this.#context, pool).store.head(key)));
+    const found = await Promise.allSettled(heads);
+    return found.some((head) => head.status === 'fulfilled' && head.value === undefined);
   }
 
   async #putAll({ job, index }: Publication, signal: AbortSignal): Promise<void> {
@@ -79,9 +100,12 @@ export class Publisher {
     if (to === undefined) return;
     const target = await openTarget(this.#context, to);
     const outputs = state.taskOutputs(job, index);
-    await this.#files.addAll(
-      outputs.map((output) => () => this.#putOne(target, `${index}/${output.path}`, { output, signal })),
+    const puts = outputs.map((output) =>
+      this.#files.add(() => this.#putOne(target, `${index}/${output.path}`, { output, signal })),
     );
+    // All have come to an end before anything else may be put in the same place.
+    await Promise.allSettled(puts);
+    await Promise.all(puts);
   }
 
   async #putOne(

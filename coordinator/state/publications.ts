@@ -1,8 +1,8 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobView } from '../http/api.ts';
-import { jobBySeq, type JobRow, neededJob, specOf } from './job-rows.ts';
+import { jobById, jobBySeq, type JobRow, neededJob, specOf } from './job-rows.ts';
 import type { Session } from './session.ts';
-import type { PublishState } from './store.ts';
+import type { PublishState } from './publish-state.ts';
 import { isExported, taskAt, tasksWithOutputs } from './tasks.ts';
 
 const CHUNK = 1_000;
@@ -16,6 +16,10 @@ export const publishState = (s: Session): PublishState => ({
     return rows.map(({ job, idx, tries }) => ({ job: jobBySeq(s, job).id, index: idx, tries }));
   },
   notePublished: (job, index) => s.transaction(() => notePublished(s, job, index)),
+  dropPublication: (job, index) =>
+    s.transaction(() => {
+      drop(s, neededJob(s, job), index);
+    }),
   notePublishFailure: (job, index, { error, nextTryAt }) =>
     s.transaction(() => {
       s.sql(
@@ -24,27 +28,44 @@ export const publishState = (s: Session): PublishState => ({
     }),
 });
 
+function drop(s: Session, { seq }: JobRow, index: number): boolean {
+  const { changes } = s.sql('DELETE FROM publications WHERE job = ? AND idx = ?').run(seq, index);
+  return Number(changes) > 0;
+}
+
 /** Counted once, however often it is told. */
 function notePublished(s: Session, id: JobId, index: number): void {
-  const { seq } = neededJob(s, id);
-  const { changes } = s.sql('DELETE FROM publications WHERE job = ? AND idx = ?').run(seq, index);
-  if (Number(changes) === 0) return;
+  const job = neededJob(s, id);
+  if (!drop(s, job, index)) return;
   s.sql('INSERT INTO published(job, tasks) VALUES (?, 1) ON CONFLICT DO UPDATE SET tasks = tasks + 1').run(
-    seq,
+    job.seq,
   );
 }
 
-/** Their final states may be shown from now on (R11): what they left is published, too. */
+/**
+ * Their final states may be shown from now on (R11): what they left is published, too. A retry's outputs go to the same place: what
+ * the job before could not put there yet would come later, and take theirs.
+ */
 export function publishTasks(s: Session, job: JobRow, indices: readonly number[], now: number): void {
   if (specOf(s, job).publish === undefined) return;
+  const before = retriedBefore(s, job);
   for (const index of indices) {
     if ((taskAt(s, job, index)?.outputs ?? 0) === 0) continue;
+    for (const earlier of before) drop(s, earlier, index);
     s.sql('INSERT OR IGNORE INTO publications(job, idx, tries, next_at) VALUES (?, ?, 0, ?)').run(
       job.seq,
       index,
       now,
     );
   }
+}
+
+/** The job that this one retries, the one which that retries, and so on. */
+function retriedBefore(s: Session, job: JobRow): JobRow[] {
+  const id = specOf(s, job).retryOf?.job;
+  const earlier = id === undefined ? undefined : jobById(s, id);
+  if (earlier === undefined || specOf(s, earlier).publish !== specOf(s, job).publish) return [];
+  return [earlier, ...retriedBefore(s, earlier)];
 }
 
 /** After a rebuild nobody knows what has been published; doing it again puts the same bytes in the same place. */

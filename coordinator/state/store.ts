@@ -4,6 +4,7 @@ import type { EventBatch, Outcome } from '../../shared/wire/event.ts';
 import type { Verdict } from '../../shared/wire/verdict.ts';
 import type { AgentShape } from '../core/place.ts';
 import type { PoolMode } from '../core/pool-mode.ts';
+import type { PublishState } from './publish-state.ts';
 
 /**
  * The coordinator's state: everything the services ask of it, each call one transaction (calls inside
@@ -279,14 +280,6 @@ export interface StagingState {
   fetched(job: JobId, url: string): FetchedContent | undefined;
   /** Only the first one counts. */
   noteFetched(job: JobId, url: string, content: FetchedContent, now: number): void;
-}
-
-/** Files of finished tasks on their way to the place that `outputs.to` names. */
-export interface PublishState {
-  /** At most `limit` tasks whose time has come. */
-  duePublications(now: number, limit: number): { job: JobId; index: number; tries: number }[];
-  notePublished(job: JobId, index: number): void;
-  notePublishFailure(job: JobId, index: number, failure: { error: string; nextTryAt: number }): void;
 }
 
 /** Facts for `rebuild` (R11): an empty store is filled in this order. */

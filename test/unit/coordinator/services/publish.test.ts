@@ -97,6 +97,42 @@ describe('the files of finished tasks are published', () => {
     state.close();
   });
 
+  test('of the retry, whatever the job before could not put there in time', async () => {
+    await using rig = await makeRig({}, { clouds: ['north'] });
+    const { context } = rig;
+    const spec = publishing(rig, 1);
+    const first = await runIn(context, 'north', spec);
+    rmSync(placeOf(rig), { recursive: true });
+    writeFileSync(placeOf(rig), 'in the way');
+    const publisher = new Publisher(context);
+    await publisher.runOnce(never);
+    rmSync(placeOf(rig));
+    const retryOf = { job: first, indices: [0] };
+    const retry = await runIn(context, 'local', { ...spec, retryOf });
+    await publisher.runOnce(never);
+    rig.clock.ms += 10_000;
+    await publisher.runOnce(never);
+    assert.equal(readFileSync(join(placeOf(rig), '0', 'out'), 'utf8'), '0 of local');
+    assert.equal(context.state.job(first)?.publish?.waiting, 0);
+    assert.equal(context.state.job(retry)?.publish?.tasks, 1);
+  });
+
+  test('no more when they have gone by their retention, as after a rebuild', async () => {
+    await using rig = await makeRig({}, { clouds: ['north'] });
+    const { context } = rig;
+    const spec = { ...publishing(rig, 1), retention: { resultsMs: 1000, logsMs: null } };
+    const job = await runIn(context, 'north', spec);
+    const { key } = context.state.taskOutputs(job, 0)[0]!;
+    await context.pools[1]!.store.remove([key]);
+    const publisher = new Publisher(context);
+    await publisher.runOnce(never);
+    assert.match(context.state.job(job)?.publish?.failure?.message ?? '', /There is no object/);
+    rig.clock.ms += 10_000;
+    await publisher.runOnce(never);
+    const { tasks, waiting } = context.state.job(job)!.publish!;
+    assert.deepEqual([tasks, waiting], [0, 0]);
+  });
+
   test('never with other bytes than the task reported', async () => {
     await using rig = await makeRig({}, { clouds: ['north'] });
     const job = await runIn(rig.context, 'north', publishing(rig, 1));
