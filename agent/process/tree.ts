@@ -46,7 +46,8 @@ export const markerOf = (directory: string): string => `CLOBI_WORK_DIR=${directo
 
 /**
  * Everything whose environment holds the marker, but not `helper`. A process once seen without it is not looked at
- * again while it lives: an environment as /proc shows it changes only at `exec`, and only tasks become tasks.
+ * again while it lives: an environment as /proc shows it changes only at `exec`, and only tasks become tasks. What the
+ * helper has forked and has not become its task yet is looked at again.
  */
 export function markedTree(marker: string, helper?: number): Tree {
   let foreign = new Set<number>();
@@ -57,10 +58,17 @@ export function markedTree(marker: string, helper?: number): Tree {
         (pid) => pid !== helper && pid !== process.pid && !foreign.has(pid) && holdsMarker(pid, marker),
       );
       const ours = new Set(members);
-      foreign = new Set(seen.filter((pid) => !ours.has(pid)));
+      const isForeign = (pid: number): boolean =>
+        !ours.has(pid) && (foreign.has(pid) || helper === undefined || !descends(pid, helper));
+      foreign = new Set(seen.filter(isForeign));
       return members;
     },
   };
+}
+
+function descends(pid: number, from: number): boolean {
+  for (let parent = parentOf(pid); parent > 1; parent = parentOf(parent)) if (parent === from) return true;
+  return false;
 }
 
 /** Sends the signal; a process that is gone is no error. */
@@ -98,7 +106,10 @@ export function childOf(pid: number): number | undefined {
 }
 
 const childByScan = (parent: number): number | undefined =>
-  processIds().find((pid) => statFields(pid)[1] === String(parent));
+  processIds().find((pid) => parentOf(pid) === parent);
+
+/** 0 when it is gone. */
+const parentOf = (pid: number): number => Number(statFields(pid)[1] ?? 0);
 
 /** Fields of /proc/<pid>/stat from the state on (field 3 of proc(5) is number 0 here). */
 function statFields(pid: number): string[] {
