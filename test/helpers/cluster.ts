@@ -126,13 +126,14 @@ export class Cluster {
   }
 
   /**
-   * SIGSTOP, but never inside a transaction on the units queue: there it would hold the lock of that file, which no other process
+   * SIGSTOP, but never inside a transaction on a queue: there it would hold the lock of that file, which no other process
    * of this machine could then take.
    */
   async suspend(agent: Process): Promise<void> {
+    const files = ['units', 'events'].map((name) => join(this.home, 'queues', `clobi-local-${name}.sqlite`));
     await waitFor('the agent is stopped outside of a transaction', () => {
       agent.signal('SIGSTOP');
-      if (isFree(join(this.home, 'queues', 'clobi-local-units.sqlite'))) return true;
+      if (files.every(isFree)) return true;
       agent.signal('SIGCONT');
       return false;
     });
