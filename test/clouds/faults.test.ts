@@ -14,9 +14,10 @@ const emulators = await startEmulators();
 after(() => Promise.all([emulators.aws[Symbol.asyncDispose](), emulators.azure[Symbol.asyncDispose]()]));
 
 type Faults = Record<Service, Fault | ((asked: { operation: string }) => Fault | undefined)>;
+type Refusals = Record<Service, Fault>;
 
 /** The answers of AWS by its two protocols, and of Azure, to a request that they refuse. */
-function refusals(status: number, codes: { sqs: string; s3: string; azure: string }): Faults {
+function refusals(status: number, codes: { sqs: string; s3: string; azure: string }): Refusals {
   const xml = (code: string) =>
     `<?xml version="1.0"?><Error><Code>${code}</Code><Message>No.</Message></Error>`;
   const azure: Fault = {
@@ -54,10 +55,10 @@ function oneIn(count: number, fault: Fault): Faults[Service] {
 /** Credentials that have run out while objects are written: what is read, and the queues, go on. */
 function expiredForWrites(): Partial<Faults> {
   const { s3, azureBlob } = refusals(403, { sqs: '', s3: 'ExpiredToken', azure: 'AuthenticationFailed' });
-  const onWrites = (fault: Faults[Service]): Faults[Service] => {
-    if (typeof fault === 'function') return fault;
-    return ({ operation }) => (operation === 'PUT' ? fault : undefined);
-  };
+  const onWrites =
+    (fault: Fault): Faults[Service] =>
+    ({ operation }) =>
+      operation === 'PUT' ? fault : undefined;
   return { s3: onWrites(s3), azureBlob: onWrites(azureBlob) };
 }
 

@@ -32,7 +32,7 @@ const examineAll = (context: Context): Promise<Finding[]> =>
 async function examineLive(context: Context, name: string): Promise<Finding[]> {
   const [{ choosePools, readConfig }, { probePool }] = await Promise.all([
     import('../pool-places.ts'),
-    import('../live.ts'),
+    import('../doctor-live.ts'),
   ]);
   const config = readConfig(context.home);
   const [pool] = choosePools(config, [name]);

@@ -3,21 +3,22 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { costTable } from '../../../bench/cost-table.ts';
 
+const rowsOf = (table: string): string[][] =>
+  table
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
 /** The tables of "Costs per million tasks", as rows of cells. */
 function tables(): string[][][] {
   const text = readFileSync(new URL('../../../docs/providers.md', import.meta.url), 'utf8');
   const section = text.slice(text.indexOf('## Costs per million tasks'));
-  return [...section.matchAll(/(?:^\|.*\n)+/gm)].map(([table]) =>
-    table
-      .trim()
-      .split('\n')
-      .map((line) =>
-        line
-          .split('|')
-          .slice(1, -1)
-          .map((cell) => cell.trim()),
-      ),
-  );
+  return [...section.matchAll(/(?:^\|.*\n)+/gm)].map(([table]) => rowsOf(table));
 }
 
 const count = (cell: string | undefined): number => Number(cell?.replaceAll(',', ''));
@@ -33,16 +34,6 @@ test('docs/providers.md: what tasks cost follows from the requests counted and t
       const asked = counted.map((row) => [row[0]?.replaceAll('`', ''), count(row[at])] as const);
       return { title, tasks: count(tasks), asked: Object.fromEntries(asked) as Record<string, number> };
     });
-    const table = costTable(head[0] ?? '', columns);
-    const cells = table
-      .trim()
-      .split('\n')
-      .map((line) =>
-        line
-          .split('|')
-          .slice(1, -1)
-          .map((cell) => cell.trim()),
-      );
-    assert.deepEqual(rows, cells);
+    assert.deepEqual(rows, rowsOf(costTable(head[0] ?? '', columns)));
   }
 });

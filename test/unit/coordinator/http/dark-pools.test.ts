@@ -2,9 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Explanation, JobView, PoolView } from '../../../../coordinator/http/api.ts';
 import { Ledger } from '../../../../coordinator/services/ledger.ts';
+import type { UnitRow } from '../../../../coordinator/state/store.ts';
 import { ClobiError } from '../../../../shared/errors.ts';
-import { FakeAgent, specOf } from '../services/rig.ts';
+import type { JobId } from '../../../../shared/ids.ts';
+import { FakeAgent, type Rig, specOf } from '../services/rig.ts';
 import { openApi } from './rig.ts';
+
+/** A unit with the job's only task, not sent yet. */
+function unitIn({ context, clock }: Rig, pool: string, job: unknown): UnitRow {
+  const [unit] = context.state.createUnits({
+    job: job as JobId,
+    pool,
+    sizes: [1],
+    now: clock.ms,
+    notAfter: clock.ms + 1e9,
+  });
+  return unit!;
+}
 
 test('a dark pool shows in pools, metrics and explain, with since when and why; it can be retried and given up', async () => {
   await using api = await openApi({ clouds: ['cloud'] });
@@ -51,14 +65,7 @@ test('a task in a dark pool tells what becomes of it', async () => {
     const { retry } = specOf();
     const spec = specOf({ retry: { ...retry, lost } });
     const { job } = (await call('POST', '/v1/jobs', { spec })).json;
-    const [unit] = state.createUnits({
-      job: job as never,
-      pool: 'cloud',
-      sizes: [1],
-      now: rig.clock.ms,
-      notAfter: rig.clock.ms + 1e9,
-    });
-    state.markSent([unit!.unit], rig.clock.ms);
+    state.markSent([unitIn(rig, 'cloud', job).unit], rig.clock.ms);
     submitted.push(job);
   }
   const down = new ClobiError('UNAVAILABLE', 'no answer');
@@ -76,14 +83,8 @@ test('requests show in the job, in the pool and in metrics', async () => {
   state.addRequests('local', { 'sqs:SendMessage': 4 });
   const { job } = (await call('POST', '/v1/jobs', { spec: specOf() })).json;
   const agent = new FakeAgent('a');
-  const [unit] = state.createUnits({
-    job: job as never,
-    pool: 'local',
-    sizes: [1],
-    now: rig.clock.ms,
-    notAfter: rig.clock.ms + 1e9,
-  });
-  const body = { unit: unit!.unit, job, tasks: [{ index: 0, attempt: '1.1' }] } as never;
+  const { unit } = unitIn(rig, 'local', job);
+  const body = { unit, job, tasks: [{ index: 0, attempt: '1.1' }] } as never;
   state.commit([agent.outcome(body, 0)], rig.clock.ms);
   new Ledger(rig.context).runOnce();
   const { requests } = (await call('GET', `/v1/jobs/${job}`)).json as unknown as JobView;
