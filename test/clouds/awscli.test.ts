@@ -12,7 +12,7 @@ import { agentConfigFile } from '../../shared/paths.ts';
 import { parseCloudUrl } from '../../shared/providers/url.ts';
 import { unseal, verifierOf } from '../../shared/wire/signature.ts';
 import { unitBodySchema } from '../../shared/wire/unit.ts';
-import { clobi } from '../helpers/process.ts';
+import { clobi, diesAt } from '../helpers/process.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { ThreeClouds } from '../helpers/three-clouds.ts';
 import { waitFor } from '../helpers/wait.ts';
@@ -112,8 +112,8 @@ test('Debian’s aws reads the queues, a unit and the results as an independent 
     placement: { require: { pools: ['aws'] } },
   });
   // Work is sent to pools that have an agent; this one lives just long enough to be known.
-  await cluster.startAgent('first', { pool: 'aws', slots: 1, env: { CLOBI_FAULT: 'take.after-receive' } })
-    .exited;
+  const point = 'take.after-receive';
+  await diesAt(cluster.startAgent('first', { pool: 'aws', slots: 1, env: { CLOBI_FAULT: point } }), point);
   await readUnit(clouds, aws, job);
 
   cluster.startAgent('second', { pool: 'aws', slots: 2 });

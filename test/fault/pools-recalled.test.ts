@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { JobEvent, PoolView } from '../../coordinator/http/api.ts';
 import { Cluster, QUICK } from '../helpers/cluster.ts';
-import { clobi } from '../helpers/process.ts';
+import { clobi, diesAt } from '../helpers/process.ts';
 import { waitFor } from '../helpers/wait.ts';
 
 /** Two local pools: `empty` has no agent, `busy` has one; everything is pushed at once. */
@@ -98,11 +98,11 @@ describe('the coordinator is killed in the middle of', () => {
   for (const [point, args] of places) {
     test(`${args.slice(0, 2).join(' ')}, at ${point}: nothing is lost, nothing begins twice`, async () => {
       await using cluster = await Cluster.create(settings);
-      await cluster.startCoordinator({ CLOBI_FAULT: point });
+      const doomed = await cluster.startCoordinator({ CLOBI_FAULT: point });
       cluster.startAgent('a', { pool: 'busy', slots: 2 });
       const job = await fillEmpty(cluster, COUNT, { prefer: { pools: ['empty'] } });
       const first = order(cluster, ...args);
-      await cluster.coordinator?.exited;
+      await diesAt(doomed, point);
       await cluster.startCoordinator();
       // A person who got no answer says it again; the first command may be doing so itself.
       await first;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { AgentView } from '../../coordinator/http/api.ts';
 import type { CheckOptions, Violation } from '../checker/invariants.ts';
 import { Cluster, QUICK } from '../helpers/cluster.ts';
+import { diesAt } from '../helpers/process.ts';
 import { waitFor } from '../helpers/wait.ts';
 
 /** A story in which rules matter, told with real processes; `plant` names the bug that those processes carry. */
@@ -107,7 +108,7 @@ const crashAtReceipt = (plant: string): Promise<Violation[]> =>
       env: { ...env, CLOBI_FAULT: 'take.after-check' },
     });
     const job = await cluster.submit({ command: ['true'] });
-    await doomed.exited;
+    await diesAt(doomed, 'take.after-check');
     cluster.startAgent('successor', { slots: 1, env });
     return { job };
   });
@@ -120,7 +121,7 @@ const crashAfterEvent = (plant: string): Promise<Violation[]> =>
       env: { ...env, CLOBI_FAULT: 'report.after-event' },
     });
     const job = await cluster.submit({ command: ['true'] });
-    await doomed.exited;
+    await diesAt(doomed, 'report.after-event');
     cluster.startAgent('successor', { slots: 1, env });
     return { job };
   });
@@ -136,7 +137,7 @@ const crashAfterSegment = (plant: string): Promise<Violation[]> =>
       command: ['sh', '-c', 'sleep 1'],
       retry: { lost: 0, backoff: { initialMs: 10, factor: 1, maxMs: 10 } },
     });
-    await doomed.exited;
+    await diesAt(doomed, 'report.after-segment');
     cluster.startAgent('successor', { slots: 1, env });
     return { job };
   });
@@ -146,7 +147,7 @@ const crashBeforeSend = (plant: string): Promise<Violation[]> =>
     await cluster.meetAgents('a');
     const doomed = await cluster.startCoordinator({ ...env, CLOBI_FAULT: 'dispatch.before-send' });
     const submitted = cluster.submit({ command: ['true'] });
-    await doomed.exited;
+    await diesAt(doomed, 'dispatch.before-send');
     await cluster.startCoordinator(env);
     return { job: await submitted, options: { copiesAllowed: true } };
   });

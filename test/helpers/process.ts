@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { waitFor } from './wait.ts';
 
 export const CLOBI = fileURLToPath(new URL('../../coordinator/cli/bin.mjs', import.meta.url));
 
@@ -43,6 +45,14 @@ export class Process {
     this.signal('SIGTERM');
     await this.exited;
   }
+}
+
+/** Waits until the process has killed itself at this fault point; one that never passes it must not hold up the test for ever. */
+export async function diesAt(doomed: Process, point: string): Promise<void> {
+  await waitFor(`it passes ${point}`, () => !doomed.alive, 240_000).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${doomed.output.slice(-3_000)}`);
+  });
+  assert.equal((await doomed.exited).signal, 'SIGKILL', `nobody passed ${point}`);
 }
 
 export interface CliResult {
