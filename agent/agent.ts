@@ -10,6 +10,7 @@ import { EventSender } from './events.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HeldUnits } from './held-units.ts';
 import { LeaseKeeper } from './leases.ts';
+import { OverJobs } from './over-jobs.ts';
 import { Reporter } from './report.ts';
 import { Slots, type StartSlot } from './slots.ts';
 import { SpecSource } from './spec-source.ts';
@@ -89,7 +90,6 @@ export class Agent {
       ...(parts.longestWaitForRoomMs !== undefined && { longestWaitForRoomMs: parts.longestWaitForRoomMs }),
     });
     const expected = { ns, pool, verify: verifierOf(publicKey) };
-    const specs = new SpecSource(store);
     const { leaseMs } = timing;
     const rest = parts.restMs === undefined ? {} : { restMs: parts.restMs };
     this.#take = new Take({
@@ -99,7 +99,8 @@ export class Agent {
       leaseMs,
       held,
       slots,
-      specs,
+      specs: new SpecSource(store),
+      overJobs: new OverJobs(store, log),
       control,
       work,
       report,

@@ -7,6 +7,7 @@ import { Service } from '../shared/service.ts';
 import type { ControlWatch } from './control.ts';
 import type { HeldUnits } from './held-units.ts';
 import { internalOutcome } from './internal-outcome.ts';
+import type { OverJobs } from './over-jobs.ts';
 import type { Reporter } from './report.ts';
 import { type Need, needOf, type Slots } from './slots.ts';
 import type { SpecSource } from './spec-source.ts';
@@ -36,6 +37,7 @@ export interface TakeOptions {
   held: HeldUnits;
   slots: Slots;
   specs: SpecSource;
+  overJobs: OverJobs;
   control: ControlWatch;
   work: Work;
   report: Reporter;
@@ -48,7 +50,7 @@ export interface TakeOptions {
 
 /**
  * The lease pump: receives a unit when a task of it could begin, never before, and decides what becomes of it:
- * run, handed back (R3), or rejected as no unit at all.
+ * run, handed back (R3), or rejected: no unit at all, or of a job that is over.
  */
 export class Take {
   readonly #options: TakeOptions;
@@ -134,7 +136,11 @@ export class Take {
     const units = deliveries.map((delivery) => this.#receive(delivery)).filter((unit) => unit !== undefined);
     if (isPlanted('delete-at-receipt')) await Promise.all(units.map(({ delivery }) => delivery.done()));
     if (units.length > 0) faultPoint('take.after-check');
-    for (const unit of units) await this.#admit(unit, signal);
+    const over = await this.#options.overJobs.among(new Set(units.map(({ body }) => body.job)));
+    for (const unit of units) {
+      if (over.has(unit.body.job)) void this.#rejectLate(unit);
+      else await this.#admit(unit, signal);
+    }
   }
 
   /** The unit of a message, in hand from now on; undefined when the message is no unit. */
@@ -164,10 +170,16 @@ export class Take {
     });
   }
 
+  /** A copy of what belongs to a job that is over by now: nobody waits for it, nor to hear of it. Never rejects. */
+  async #rejectLate(unit: UnitInHand): Promise<void> {
+    await this.#reject(unit.delivery, `its job ${unit.body.job} is over`);
+    this.#options.held.remove(unit);
+  }
+
   /** Never rejects. */
   async #reject(delivery: Delivery, why: string): Promise<void> {
     const { report, log, clock } = this.#options;
-    log.warn({ why }, 'message rejected: it is no unit of this pool');
+    log.warn({ why }, 'message rejected: nothing of it is run');
     const now = clock.now();
     if (now - this.#rejections.since > 60_000) this.#rejections = { since: now, count: 0 };
     this.#rejections.count += 1;

@@ -218,7 +218,10 @@ export const agentView = z.object({
   running: z.number().int(),
   units: z.number().int().describe('units it claims'),
   lastHeardAt: time,
-  rejected: z.number().int().describe('messages it refused as no unit of ours'),
+  rejected: z
+    .number()
+    .int()
+    .describe('messages of which it ran nothing: no unit of ours, or of a job that is over'),
 });
 
 const healthView = z.object({

@@ -11,6 +11,7 @@ import { Exporter } from './exporter.ts';
 import type { Follows } from './follows.ts';
 import { Janitor } from './janitor.ts';
 import { Ledger } from './ledger.ts';
+import { OverMarker } from './over-marker.ts';
 import { Prober } from './health.ts';
 import { Recaller } from './recaller.ts';
 import { Rescuer } from './rescuer.ts';
@@ -42,6 +43,7 @@ export function makeServices(context: Context, parts: { privateKey: string; foll
       new Rescuer(context, pool, collector.listening),
       new Recaller(context, pool, { listening: collector.listening, verify }),
       new Controller(context, pool, parts.follows),
+      new OverMarker(context, pool),
       new Prober(context, pool),
       new Darkness(context, pool),
     ];

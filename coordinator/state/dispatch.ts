@@ -3,6 +3,7 @@ import { newUnitId, type UnitId } from '../../shared/ids.ts';
 import { agentsOf } from './boots.ts';
 import { logEvent } from './events.ts';
 import { jobBySeq, type JobRow, neededJob, specOf, touchJob } from './job-rows.ts';
+import { wasIn } from './over-marks.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { DispatchState, JobCandidate, PoolLoad, UnitRow } from './store.ts';
 import { moveTask, restTask, taskAt, type TaskRow, listedTasks } from './tasks.ts';
@@ -198,6 +199,7 @@ function createUnit(
     moveTask(w, job, task, 'dispatched');
   }
   changeLoad(s, { pool: order.pool, job: job.seq }, tasks.length, 1);
+  wasIn(s, job, order.pool);
   touchJob(s, job);
   logEvent(s, job, {
     at: order.now,

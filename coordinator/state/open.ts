@@ -6,6 +6,7 @@ import { itemState } from './items.ts';
 import { jobState } from './jobs.ts';
 import { judgeState } from './judge.ts';
 import { livenessState } from './liveness.ts';
+import { overMarkState } from './over-marks.ts';
 import { orderState } from './pool-orders.ts';
 import { requestState } from './requests.ts';
 import { rebuildState } from './rebuild.ts';
@@ -39,6 +40,7 @@ export function openState(file: string, random: () => number = Math.random): Coo
     ...livenessState(s),
     ...orderState(s),
     ...verdictState(s),
+    ...overMarkState(s),
     ...stagingState(s),
     ...publishState(s),
     ...requestState(s),

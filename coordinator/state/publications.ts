@@ -2,7 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import type { JobView } from '../http/api.ts';
 import { jobById, jobBySeq, type JobRow, neededJob, specOf } from './job-rows.ts';
 import type { Session } from './session.ts';
-import type { PublishState } from './publish-state.ts';
+import type { PublishState } from './outboxes.ts';
 import { isExported, taskAt, tasksWithOutputs } from './tasks.ts';
 
 const CHUNK = 1_000;

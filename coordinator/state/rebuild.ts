@@ -8,6 +8,7 @@ import { settle } from './dependents.ts';
 import { jobById, jobBySeq, type JobRow, specOf, touchJob } from './job-rows.ts';
 import { insertDependencies, insertJob, jobByKey } from './jobs.ts';
 import { commitOutcome, countRun, unknownAttempt } from './outcomes.ts';
+import { wasIn } from './over-marks.ts';
 import { publishAgain } from './publications.ts';
 import { nothingApplied, type Session, type Work } from './session.ts';
 import type { RebuildState } from './store.ts';
@@ -91,6 +92,7 @@ function restoreOutcome(w: Work, outcome: Outcome): void {
   const task = job === undefined ? undefined : taskAt(s, job, outcome.index);
   const attempt = parseAttemptId(outcome.attempt);
   if (job === undefined || task === undefined || attempt === undefined) return;
+  if (w.pool !== undefined) wasIn(s, job, w.pool);
   // A later attempt of this task must get a higher number than any that was ever given.
   if (!isTerminal(task.state) && attempt.n > task.n) {
     task.n = attempt.n;

@@ -4,7 +4,7 @@ import type { EventBatch, Outcome } from '../../shared/wire/event.ts';
 import type { Verdict } from '../../shared/wire/verdict.ts';
 import type { AgentShape } from '../core/place.ts';
 import type { PoolMode } from '../core/pool-mode.ts';
-import type { PublishState } from './publish-state.ts';
+import type { OverMarkState, PublishState } from './outboxes.ts';
 
 /**
  * The coordinator's state: everything the services ask of it, each call one transaction (calls inside
@@ -22,6 +22,7 @@ export interface Store
     LivenessState,
     OrderState,
     VerdictState,
+    OverMarkState,
     StagingState,
     PublishState {
   transaction<T>(work: () => T): T;

@@ -3,6 +3,7 @@ import { isTerminal, OPEN_STATES, type TerminalState } from '../../shared/task-s
 import { afterExport } from './dependents.ts';
 import { logEvent } from './events.ts';
 import { jobBySeq, type JobRow, shownCounts, stateOf, touchJob } from './job-rows.ts';
+import { markWhereItWas } from './over-marks.ts';
 import { publishTasks } from './publications.ts';
 import { applyIn, type Session, type Work } from './session.ts';
 import type { VerdictState } from './store.ts';
@@ -125,6 +126,7 @@ export function noteEnd(w: Work, job: JobRow): boolean {
   if (job.endedAt === null) {
     job.endedAt = job.lastEndAt ?? w.now;
     touchJob(w.s, job);
+    markWhereItWas(w.s, job, job.endedAt);
     const { succeeded, failed, cancelled, lost } = counts;
     const text = `the job is over: ${succeeded} succeeded, ${failed} failed, ${cancelled} cancelled, ${lost} lost`;
     logEvent(w.s, job, { at: w.now, type: 'finished', text });

@@ -107,7 +107,7 @@ const eventSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('draining') }),
   z.object({ type: z.literal('goodbye') }),
-  /** A message that was no unit for this pool: nothing ran; counted and shown. */
+  /** A message that was no unit for this pool, or a copy of one whose job is over: nothing ran; counted and shown. */
   z.object({ type: z.literal('rejected'), why: z.string(), sample: z.string().max(512) }),
 ]);
 

@@ -6,6 +6,8 @@ const padded = (n: number): string => String(n).padStart(10, '0');
 export const specKey = (job: JobId): string => `jobs/${job}/spec.json`;
 export const itemsKey = (job: JobId): string => `jobs/${job}/items.ndjson`;
 export const cancelKey = (job: JobId): string => `jobs/${job}/cancel.json`;
+/** In the store of every pool that had units of the job: it is over, and no copy of them is to be run. */
+export const overKey = (job: JobId): string => `jobs/${job}/over.json`;
 export const releasedKey = (job: JobId): string => `jobs/${job}/released.json`;
 /** What an input by reference was when it was first read; `urlHash` is the SHA-256 of the URL. */
 export const fetchedKey = (job: JobId, urlHash: string): string => `jobs/${job}/fetched/${urlHash}.json`;

@@ -1,5 +1,11 @@
 import type { JobId } from '../../shared/ids.ts';
 
+/** Jobs that are over, and not yet marked so in the stores of the pools that had units of them (R3). */
+export interface OverMarkState {
+  dueOverMarks(pool: string, limit: number): { job: JobId; endedAt: number }[];
+  noteOverMarked(pool: string, jobs: readonly JobId[]): void;
+}
+
 /** Files of finished tasks on their way to the place that `outputs.to` names. */
 export interface PublishState {
   /** At most `limit` tasks whose time has come. */
