@@ -59,6 +59,14 @@ export const moveBody = z.object({
 const askedBack = z.object({ units: z.number().int(), tasks: z.number().int() });
 export const moveReply = askedBack.extend({ job: z.string(), to: z.string().nullable() });
 export const poolOrderReply = askedBack.extend({ pool: z.string(), mode: z.string() });
+export const publishBody = z.object({ giveUp: z.boolean().default(false) });
+/** `tasks`: whose files were on the way. */
+export const publishReply = z.object({
+  job: z.string(),
+  to: z.string(),
+  tasks: z.number().int(),
+  gaveUp: z.boolean(),
+});
 export const retryBody = z.object({
   /** Which tasks; `failed` takes failed, lost and cancelled-by-failFast ones. */
   select: z.union([z.literal('failed'), z.array(z.number().int()).min(1)]),
@@ -284,6 +292,8 @@ export type OutputView = z.infer<typeof outputView>;
 export type AgentView = z.infer<typeof agentView>;
 export type MoveBody = z.input<typeof moveBody>;
 export type MoveReply = z.infer<typeof moveReply>;
+export type PublishBody = z.input<typeof publishBody>;
+export type PublishReply = z.infer<typeof publishReply>;
 export type PoolOrderReply = z.infer<typeof poolOrderReply>;
 export type GiveUpReply = z.infer<typeof giveUpReply>;
 export type PoolView = z.infer<typeof poolView>;

@@ -11,7 +11,7 @@ export function publishReasons({ publish }: Pick<JobView, 'publish'>): Reason[] 
     ];
   const { tasks, index, message, tries, nextTryAt } = failure;
   const why = message.trimEnd().replace(/\.$/, '');
-  const again = `It was tried ${plural(tries, 'time')} and is tried again at ${new Date(nextTryAt).toISOString()}.`;
+  const again = `It was tried ${plural(tries, 'time')} and is tried again at ${new Date(nextTryAt).toISOString()}; "clobi job publish" tries at once, or gives up.`;
   return [
     {
       code: 'publish-failed',

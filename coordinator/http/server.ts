@@ -15,6 +15,7 @@ import { addJobRoutes } from './jobs.ts';
 import { addLogRoutes } from './logs.ts';
 import { addMetricRoutes } from './metrics.ts';
 import { addOrderRoutes } from './orders.ts';
+import { addPublishRoute } from './publish.ts';
 import { addOutputRoutes } from './outputs.ts';
 import { addTaskRoutes } from './tasks.ts';
 import { addUploadRoutes } from './uploads.ts';
@@ -89,6 +90,7 @@ function addRoutes(app: FastifyInstance, api: ApiContext): void {
   addUploadRoutes(app, api);
   addFleetRoutes(app, api);
   addOrderRoutes(app, api);
+  addPublishRoute(app, api);
   addDarkPoolRoutes(app, api);
   addMetricRoutes(app, api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());

@@ -16,6 +16,7 @@ export type EventType =
   | 'recalled'
   | 'superseded'
   | 'cancelled'
+  | 'unpublished'
   | 'finished';
 
 /** Writes down what a person would want to know. Nothing for a task that simply succeeds. */

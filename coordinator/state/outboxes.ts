@@ -13,5 +13,9 @@ export interface PublishState {
   notePublished(job: JobId, index: number): void;
   /** It is not to be published any more. */
   dropPublication(job: JobId, index: number): void;
+  /** All of the job that waits is due now; how many tasks. */
+  hastenPublications(job: JobId, now: number): number;
+  /** What waits of the job now is not to be published any more; how many tasks. */
+  giveUpPublications(job: JobId, now: number): number;
   notePublishFailure(job: JobId, index: number, failure: { error: string; nextTryAt: number }): void;
 }

@@ -1,5 +1,6 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobView } from '../http/api.ts';
+import { logEvent } from './events.ts';
 import { jobById, jobBySeq, type JobRow, neededJob, specOf } from './job-rows.ts';
 import type { Session } from './session.ts';
 import type { PublishState } from './outboxes.ts';
@@ -20,6 +21,14 @@ export const publishState = (s: Session): PublishState => ({
     s.transaction(() => {
       drop(s, neededJob(s, job), index);
     }),
+  hastenPublications: (job, now) =>
+    s.transaction(() => {
+      const { changes } = s
+        .sql('UPDATE publications SET next_at = min(next_at, ?) WHERE job = ?')
+        .run(now, neededJob(s, job).seq);
+      return Number(changes);
+    }),
+  giveUpPublications: (job, now) => s.transaction(() => giveUp(s, neededJob(s, job), now)),
   notePublishFailure: (job, index, { error, nextTryAt }) =>
     s.transaction(() => {
       s.sql(
@@ -31,6 +40,13 @@ export const publishState = (s: Session): PublishState => ({
 function drop(s: Session, { seq }: JobRow, index: number): boolean {
   const { changes } = s.sql('DELETE FROM publications WHERE job = ? AND idx = ?').run(seq, index);
   return Number(changes) > 0;
+}
+
+function giveUp(s: Session, job: JobRow, now: number): number {
+  const tasks = Number(s.sql('DELETE FROM publications WHERE job = ?').run(job.seq).changes);
+  const text = `the outputs of ${tasks} tasks that were not published yet are not published any more, by request`;
+  if (tasks > 0) logEvent(s, job, { at: now, type: 'unpublished', text });
+  return tasks;
 }
 
 /** Counted once, however often it is told. */

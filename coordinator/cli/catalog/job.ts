@@ -189,6 +189,21 @@ export const JOB_COMMANDS: readonly CommandEntry[] = [
     load: () => import('../commands/job-move.ts'),
   },
   {
+    path: 'job publish',
+    arguments: JOBS,
+    summary: 'Try at once what could not be put where outputs.to says, or give it up',
+    details:
+      'Files that cannot be published are tried again by themselves, after 1 s, 2 s, … 5 min, for ever; retention waits for them. What is given up stays with Clobi until its retention is over; tasks that end later are published as ever.',
+    options: [{ flags: '--give-up', help: 'do not publish what is not there yet' }],
+    examples: [
+      ['job publish last', 'after a missing permission was given'],
+      ['job publish last --give-up', 'the bucket is gone for good'],
+    ],
+    next: '"clobi job show JOB" counts what is there; "clobi explain JOB" says what keeps the rest.',
+    group,
+    load: () => import('../commands/job-publish.ts'),
+  },
+  {
     path: 'job validate',
     arguments: { '<files...>': 'job files' },
     summary: 'Check job files without submitting them; needs no coordinator',

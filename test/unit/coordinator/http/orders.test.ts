@@ -36,3 +36,19 @@ test('orders show in the pool, in explain, and in the job; a wrong one is refuse
   assert.equal((await pool())?.modeSince, null);
   assert.match((await explain()).pools[0]?.why ?? '', /one more task would be done in about/);
 });
+
+test('publishing is hastened or given up for a job that publishes, and for no other', async () => {
+  await using api = await openApi();
+  const { call, rig } = api;
+  const publish = `file:${rig.context.config.home}/published`;
+  const { job } = (await call('POST', '/v1/jobs', { spec: specOf({ publish }) })).json;
+  const reply = await call('POST', `/v1/jobs/${job}/publish`, { giveUp: true });
+  assert.deepEqual([reply.status, reply.json], [200, { job, to: publish, tasks: 0, gaveUp: true }]);
+  assert.equal((await call('POST', `/v1/jobs/${job}/publish`, {})).status, 200);
+  assert.equal((await call('POST', `/v1/jobs/${job}/publish`, { giveUp: 'yes' })).status, 400);
+
+  const plain = (await call('POST', '/v1/jobs', { spec: specOf() })).json.job;
+  const refused = await call('POST', `/v1/jobs/${plain}/publish`, {});
+  assert.equal(refused.status, 409);
+  assert.match(refused.json.error.message, /names no place to publish to/);
+});

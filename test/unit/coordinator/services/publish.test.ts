@@ -72,6 +72,33 @@ describe('the files of finished tasks are published', () => {
     assert.deepEqual(await context.pools[1]!.store.list('results/'), [], 'then its retention counts');
   });
 
+  test('at once when a person says so, or never: then retention counts', async () => {
+    await using rig = await makeRig({}, { clouds: ['north'] });
+    const { context } = rig;
+    const { state } = context;
+    const spec = { ...publishing(rig, 3), retention: { resultsMs: 1000, logsMs: null } };
+    const job = await runIn(context, 'north', spec);
+    rmSync(placeOf(rig), { recursive: true });
+    writeFileSync(placeOf(rig), 'in the way');
+    const publisher = new Publisher(context);
+    await publisher.runOnce(never);
+    assert.deepEqual(state.duePublications(rig.clock.ms, 10), []);
+    assert.equal(state.hastenPublications(job, rig.clock.ms), 3);
+    assert.equal(state.duePublications(rig.clock.ms, 10).length, 3);
+    await publisher.runOnce(never);
+    assert.equal(state.job(job)?.publish?.failure?.tries, 2);
+
+    assert.equal(state.giveUpPublications(job, rig.clock.ms), 3);
+    assert.equal(state.giveUpPublications(job, rig.clock.ms), 0, 'twice does no harm');
+    assert.deepEqual(state.job(job)?.publish, { to: spec.publish, tasks: 0, waiting: 0, failure: null });
+    // A put that was under way comes to its end.
+    state.notePublished(job, 0);
+    assert.equal(state.job(job)?.publish?.tasks, 0);
+    rig.clock.ms += 2000;
+    await new Janitor(context).runOnce();
+    assert.deepEqual(await context.pools[1]!.store.list('results/'), []);
+  });
+
   test('with the same bytes when a crash came between the files and the note of them, and after a rebuild', async () => {
     await using rig = await makeRig({}, { clouds: ['north'] });
     const { context } = rig;
