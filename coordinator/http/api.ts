@@ -15,6 +15,7 @@ import { JOB_STATES, TASK_STATES } from '../../shared/task-state.ts';
  *   GET    /v1/jobs/:job/wait?timeoutMs= → jobView           answers when the job is over, or when the time is
  *   POST   /v1/jobs/:job/cancel          cancelBody → {cancelled: n}
  *   POST   /v1/jobs/:job/release         → jobView           (a held job)
+ *   POST   /v1/jobs/:job/publish         publishBody → publishReply            what could not be published: at once, or never
  *   POST   /v1/jobs/:job/retry           retryBody → submitReply
  *   GET    /v1/jobs/:job/events?after=&follow=  → {events: jobEvent[]}; with follow=1 NDJSON until the job is over
  *   GET    /v1/jobs/:job/tasks?state=&limit=&after=        → {tasks: taskView[], next?}   by index

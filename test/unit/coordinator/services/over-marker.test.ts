@@ -100,6 +100,9 @@ describe('a job that is over', () => {
     await using rig = await makeRig({}, { clouds: ['north'] });
     const { config, log, clock } = rig.context;
     const job = await runIn(rig.context, 'north', specOf());
+    const marked = await runIn(rig.context, 'local', specOf());
+    await new OverMarker(rig.context, rig.pool).runOnce();
+    assert.deepEqual(await markedIn(rig, marked), ['local']);
     rig.context.state.close();
     rmSync(stateFile(config.home));
     await rebuildState({ config, log, clock });
