@@ -62,12 +62,7 @@ export const moveReply = askedBack.extend({ job: z.string(), to: z.string().null
 export const poolOrderReply = askedBack.extend({ pool: z.string(), mode: z.string() });
 export const publishBody = z.object({ giveUp: z.boolean().default(false) });
 /** `tasks`: whose files were on the way. */
-export const publishReply = z.object({
-  job: z.string(),
-  to: z.string(),
-  tasks: z.number().int(),
-  gaveUp: z.boolean(),
-});
+export const publishReply = publishBody.extend({ job: z.string(), to: z.string(), tasks: z.number().int() });
 export const retryBody = z.object({
   /** Which tasks; `failed` takes failed, lost and cancelled-by-failFast ones. */
   select: z.union([z.literal('failed'), z.array(z.number().int()).min(1)]),

@@ -25,7 +25,7 @@ export function addPublishRoute(app: FastifyInstance, { state, clock, signals }:
         ? state.giveUpPublications(job, clock.now())
         : state.hastenPublications(job, clock.now());
       if (!giveUp) signals.ring('exported');
-      return { job, to, tasks, gaveUp: giveUp };
+      return { job, to, tasks, giveUp };
     },
   });
 }

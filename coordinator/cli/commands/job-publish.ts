@@ -17,10 +17,10 @@ export async function run(
   }
 }
 
-function describe({ job, to, tasks, gaveUp }: PublishReply): string {
+function describe({ job, to, tasks, giveUp }: PublishReply): string {
   if (tasks === 0) return `nothing waits to be put to ${to}.`;
   const what = `the outputs of ${plural(tasks, 'task')}`;
-  return gaveUp
+  return giveUp
     ? `${what} are put to ${to} no more. "clobi outputs ${job} --to DIR" brings them.`
     : `${what} are put to ${to} now. "clobi job show ${job}" tells how many are there.`;
 }

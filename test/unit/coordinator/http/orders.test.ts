@@ -43,7 +43,7 @@ test('publishing is hastened or given up for a job that publishes, and for no ot
   const publish = `file:${rig.context.config.home}/published`;
   const { job } = (await call('POST', '/v1/jobs', { spec: specOf({ publish }) })).json;
   const reply = await call('POST', `/v1/jobs/${job}/publish`, { giveUp: true });
-  assert.deepEqual([reply.status, reply.json], [200, { job, to: publish, tasks: 0, gaveUp: true }]);
+  assert.deepEqual([reply.status, reply.json], [200, { job, to: publish, tasks: 0, giveUp: true }]);
   assert.equal((await call('POST', `/v1/jobs/${job}/publish`, {})).status, 200);
   assert.equal((await call('POST', `/v1/jobs/${job}/publish`, { giveUp: 'yes' })).status, 400);
 
