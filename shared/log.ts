@@ -1,5 +1,4 @@
 import { multistream, pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
-import roll from 'pino-roll';
 
 export type Log = Logger;
 
@@ -61,6 +60,7 @@ async function stdoutStream(): Promise<DestinationStream> {
 }
 
 async function rotatingFile(file: string): Promise<DestinationStream> {
+  const { default: roll } = await import('pino-roll');
   const stream = await roll({
     file,
     size: ROTATE_AT,

@@ -1,5 +1,10 @@
 import { pause } from './clock.ts';
 
+/** Answers that come soon are seen soon; what takes long is not asked for so often that asking takes the machine. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 200;
+const GROWTH = 1.25;
+
 /** Asks until the answer is neither undefined nor false; fails with `what` after the deadline. */
 export async function waitFor<T>(
   what: string,
@@ -7,10 +12,10 @@ export async function waitFor<T>(
   deadlineMs = 120_000,
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * GROWTH)) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (Date.now() > end) throw new Error(`not within ${String(deadlineMs)} ms: ${what}`);
-    await pause(25);
+    await pause(pauseMs);
   }
 }

@@ -43,7 +43,8 @@ export function addRoute<
   app.route({
     method: route.method,
     url: route.url,
-    schema: documentation(route),
+    // Made when somebody asks for it: it takes longer than all else in a start.
+    config: { swaggerTransform: ({ url }: { url: string }) => ({ url, schema: documentation(route) }) },
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
     handler: async (request, reply) => {
       const stream = streamOf(route, request);

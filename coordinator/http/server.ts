@@ -34,6 +34,9 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 /** Generous: it stops a client that went mad, not one that works hard. */
 const REQUESTS_PER_MINUTE = 60_000;
 
+/** In the place of what Ajv would make. */
+const acceptAll = (() => true) as never;
+
 /** The API, not yet listening. */
 export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = api.log;
@@ -43,10 +46,14 @@ export async function buildServer(api: ApiContext): Promise<FastifyInstance> {
     logController,
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
+    // Zod has checked what comes in and the compiler what goes out. Given here, the default ones are not even loaded.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: () => () => acceptAll,
+        buildSerializer: () => () => (value: unknown) => JSON.stringify(value),
+      },
+    },
   });
-  // Schemas are there for the documentation; zod has checked what comes in and the compiler what goes out.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   installErrorHandlers(app);
   allowEmptyBodies(app);
   passLines(app);
