@@ -8,6 +8,8 @@ import process from 'node:process';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
+/** More than cores: most tests wait for processes most of the time. */
+const FILES_AT_ONCE = 3;
 const SLOWEST = 12;
 /** Longer than any machine takes. What still runs then waits for something that does not come: it is ended, and named. */
 const LONGEST_MS = 45 * 60_000;
@@ -26,7 +28,7 @@ let failed = 0;
 let passed = 0;
 
 const late = AbortSignal.timeout(LONGEST_MS);
-const stream = run({ files, concurrency: 2, forceExit: false, timeout: 900_000, signal: late });
+const stream = run({ files, concurrency: FILES_AT_ONCE, forceExit: false, timeout: 900_000, signal: late });
 stream.on('test:pass', (event) => {
   if (event.skip !== undefined)
     skipped.push(`${relative('.', event.file ?? '')}: ${event.name} (${String(event.skip)})`);

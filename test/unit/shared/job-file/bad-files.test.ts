@@ -113,11 +113,9 @@ test('each limit has its message and the code LIMIT_EXCEEDED', async () => {
     ],
   ];
   for (const [name, content, message] of cases) {
-    const started = performance.now();
     const error = await refusalOf(name, content);
     assert.equal(error.code, 'LIMIT_EXCEEDED', `${name}: ${error.message}`);
     assert.match(error.message, message, name);
-    assert.ok(performance.now() - started < 15_000, `${name} took ${performance.now() - started} ms`);
   }
 });
 
