@@ -136,9 +136,10 @@ export class Take {
     const units = deliveries.map((delivery) => this.#receive(delivery)).filter((unit) => unit !== undefined);
     if (isPlanted('delete-at-receipt')) await Promise.all(units.map(({ delivery }) => delivery.done()));
     if (units.length > 0) faultPoint('take.after-check');
-    const over = await this.#options.overJobs.among(new Set(units.map(({ body }) => body.job)));
+    const open = units.filter(({ returnReason }) => returnReason === undefined).map(({ body }) => body);
+    const over = await this.#options.overJobs.among(open, signal);
     for (const unit of units) {
-      if (over.has(unit.body.job)) void this.#rejectLate(unit);
+      if (over.has(unit.body)) void this.#rejectLate(unit);
       else await this.#admit(unit, signal);
     }
   }
@@ -170,7 +171,7 @@ export class Take {
     });
   }
 
-  /** A copy of what belongs to a job that is over by now: nobody waits for it, nor to hear of it. Never rejects. */
+  /** A copy of a unit whose job is over by now: nobody waits for it, nor to hear of it. Never rejects. */
   async #rejectLate(unit: UnitInHand): Promise<void> {
     await this.#reject(unit.delivery, `its job ${unit.body.job} is over`);
     this.#options.held.remove(unit);

@@ -105,6 +105,7 @@ export class Collector {
     const { state, clock, signals, metrics } = this.#context;
     const applied = state.apply(batches, clock.now());
     metrics.eventBatches.inc({ pool: this.#pool.name }, batches.length);
+    for (const why of handBacksOf(batches)) metrics.handedBack.inc({ pool: this.#pool.name, why });
     metrics.count(applied);
     signals.announce(applied);
     return applied.segmentsToRead;
@@ -183,6 +184,10 @@ function isStateTrouble(error: unknown): boolean {
   if ('errcode' in error && typeof error.errcode === 'number') return !VALUE_CODES.has(error.errcode & 0xff);
   return 'code' in error && error.code === 'ERR_INVALID_STATE';
 }
+
+/** Why each unit that came back did. */
+const handBacksOf = (batches: readonly EventBatch[]): string[] =>
+  batches.flatMap(({ events }) => events.flatMap((event) => (event.type === 'returned' ? [event.why] : [])));
 
 /** The batch, or why it is none of ours. */
 export function parseBatch(body: string, at: { ns: string; pool: string }): EventBatch | string {

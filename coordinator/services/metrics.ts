@@ -14,6 +14,11 @@ export class Metrics {
   );
   readonly eventBatches = this.#counter('clobi_event_batches_total', 'Event messages applied.', ['pool']);
   readonly badBatches = this.#counter('clobi_bad_event_batches_total', 'Event messages refused.', ['pool']);
+  readonly handedBack = this.#counter(
+    'clobi_units_handed_back_total',
+    'Units that agents handed back without beginning all of their tasks, as often as that was told.',
+    ['pool', 'why'],
+  );
   readonly commits = this.#counter('clobi_tasks_committed_total', 'Tasks that became final by an outcome.');
   readonly failures = this.#counter('clobi_attempt_failures_total', 'Attempts counted as failed.');
   readonly losses = this.#counter('clobi_attempt_losses_total', 'Attempts counted as lost.');

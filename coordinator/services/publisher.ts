@@ -73,8 +73,9 @@ export class Publisher {
       }
       const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), LONGEST_PAUSE_MS);
       const nextTryAt = clock.now() + pauseMs;
-      state.notePublishFailure(job, index, { error: messageOf(error), nextTryAt });
-      log.warn({ jobId: job, task: index, err: error, pauseMs }, 'outputs could not be published yet');
+      const isWanted = state.notePublishFailure(job, index, { error: messageOf(error), tries, nextTryAt });
+      if (isWanted)
+        log.warn({ jobId: job, task: index, err: error, pauseMs }, 'outputs could not be published yet');
     }
   }
 

@@ -136,7 +136,10 @@ async function fill(work: Work): Promise<Rebuilt> {
       state.restoreCancel(job.id, cancel.tasks, cancel.reason, cancel.at);
   }
   for (const [pool, mode] of await readModes(store)) state.setPoolMode(pool, mode, clock.now());
-  const { open, lost } = state.finishRebuild(clock.now());
+  const { open, lost } = state.finishRebuild(
+    clock.now(),
+    work.config.pools.map(({ name }) => name),
+  );
   const tasks = jobs.reduce((sum, job) => sum + job.tasks, 0);
   const rebuilt = { jobs: jobs.length, tasks, open, lost, leftOut };
   log.info({ ...rebuilt, epoch }, 'state rebuilt from the store');

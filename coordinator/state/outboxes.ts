@@ -13,9 +13,14 @@ export interface PublishState {
   notePublished(job: JobId, index: number): void;
   /** It is not to be published any more. */
   dropPublication(job: JobId, index: number): void;
-  /** All of the job that waits is due now; how many tasks. */
+  /** All of the job that waits is due now, as if it had never been tried; how many tasks. */
   hastenPublications(job: JobId, now: number): number;
   /** What waits of the job now is not to be published any more; how many tasks. */
   giveUpPublications(job: JobId, now: number): number;
-  notePublishFailure(job: JobId, index: number, failure: { error: string; nextTryAt: number }): void;
+  /** `tries`: before this one. Who was hastened meanwhile stays due. False when it is not to be published any more. */
+  notePublishFailure(
+    job: JobId,
+    index: number,
+    failure: { error: string; tries: number; nextTryAt: number },
+  ): boolean;
 }

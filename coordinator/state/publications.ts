@@ -24,16 +24,20 @@ export const publishState = (s: Session): PublishState => ({
   hastenPublications: (job, now) =>
     s.transaction(() => {
       const { changes } = s
-        .sql('UPDATE publications SET next_at = min(next_at, ?) WHERE job = ?')
+        .sql('UPDATE publications SET next_at = min(next_at, ?), tries = 0 WHERE job = ?')
         .run(now, neededJob(s, job).seq);
       return Number(changes);
     }),
   giveUpPublications: (job, now) => s.transaction(() => giveUp(s, neededJob(s, job), now)),
-  notePublishFailure: (job, index, { error, nextTryAt }) =>
+  notePublishFailure: (job, index, { error, tries, nextTryAt }) =>
     s.transaction(() => {
-      s.sql(
-        'UPDATE publications SET tries = tries + 1, next_at = ?, error = ? WHERE job = ? AND idx = ?',
-      ).run(nextTryAt, error, neededJob(s, job).seq, index);
+      const { changes } = s
+        .sql(
+          `UPDATE publications SET next_at = CASE tries WHEN ? THEN ? ELSE next_at END, tries = tries + 1, error = ?
+           WHERE job = ? AND idx = ?`,
+        )
+        .run(tries, nextTryAt, error, neededJob(s, job).seq, index);
+      return Number(changes) > 0;
     }),
 });
 
@@ -44,7 +48,7 @@ function drop(s: Session, { seq }: JobRow, index: number): boolean {
 
 function giveUp(s: Session, job: JobRow, now: number): number {
   const tasks = Number(s.sql('DELETE FROM publications WHERE job = ?').run(job.seq).changes);
-  const text = `the outputs of ${tasks} tasks that were not published yet are not published any more, by request`;
+  const text = `what was not published yet (outputs of tasks: ${tasks}) is not published any more, by request`;
   if (tasks > 0) logEvent(s, job, { at: now, type: 'unpublished', text });
   return tasks;
 }

@@ -48,7 +48,8 @@ export const rebuildState = (s: Session): RebuildState => ({
       if (tasks === null) cancelOpen(w, job, reason);
       else cancelNamed(w, job, tasks, reason);
     }),
-  finishRebuild: (now) => s.transaction(() => finish({ s, now, applied: nothingApplied() })),
+  finishRebuild: (now, pools = []) =>
+    s.transaction(() => finish({ s, now, applied: nothingApplied() }, pools)),
 });
 
 function restoreVerdict(s: Session, verdict: Verdict): void {
@@ -92,7 +93,6 @@ function restoreOutcome(w: Work, outcome: Outcome): void {
   const task = job === undefined ? undefined : taskAt(s, job, outcome.index);
   const attempt = parseAttemptId(outcome.attempt);
   if (job === undefined || task === undefined || attempt === undefined) return;
-  if (w.pool !== undefined) wasIn(s, job, w.pool);
   // A later attempt of this task must get a higher number than any that was ever given.
   if (!isTerminal(task.state) && attempt.n > task.n) {
     task.n = attempt.n;
@@ -133,7 +133,7 @@ function describeVisible(w: Work, { job, task, outcome, attempt }: Visible): voi
   countRun(w, job, outcome);
 }
 
-function finish(w: Work): { open: number; lost: number } {
+function finish(w: Work, pools: readonly string[]): { open: number; lost: number } {
   const total = { open: 0, lost: 0 };
   const rows = w.s.sql('SELECT seq FROM jobs ORDER BY seq').all() as { seq: number }[];
   for (const { seq } of rows) {
@@ -141,6 +141,8 @@ function finish(w: Work): { open: number; lost: number } {
     // What depends on a job that could not be restored is cancelled below: it can never be known whether that held.
     insertDependencies(w.s, seq, specOf(w.s, job), () => undefined);
     restartQueueTime(w, job);
+    // Where its units went is forgotten, and messages of them may still be there.
+    for (const pool of pools) wasIn(w.s, job, pool);
     noteEnd(w, job);
   }
   for (const { seq } of rows) {

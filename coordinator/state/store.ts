@@ -290,6 +290,6 @@ export interface RebuildState {
   /** Outcomes of a pool's segments: the visible run of a verdict gets its details; a success without a verdict ends an open task. */
   restoreOutcomes(outcomes: readonly Outcome[], pool: string, now: number): void;
   restoreCancel(job: JobId, tasks: readonly number[] | null, reason: string, now: number): void;
-  /** What is still open: dispatched again, or `lost` where `retry.lost` is 0. */
-  finishRebuild(now: number): { open: number; lost: number };
+  /** What is still open: dispatched again, or `lost` where `retry.lost` is 0. Units may have been in any of these pools. */
+  finishRebuild(now: number, pools?: readonly string[]): { open: number; lost: number };
 }

@@ -33,9 +33,11 @@ test('what is no unit of ours runs nothing, is counted and shown, and the agent 
     const nonsense = sent.filter(Boolean).length;
     assert.equal(nonsense, pool === 'aws' ? 7 : 6, 'Azure takes no more than 48 KiB');
     await agentOf(clouds, pool, (agent) => agent.rejected === nonsense);
-    // The very message of a job that is over.
+    // The very message of a job that was cancelled.
     assert.ok(await wasSent(queue, genuine));
-    await agentOf(clouds, pool, (agent) => agent.rejected === nonsense + 1);
+    await waitFor('it is handed back and counted', async () =>
+      (await metricsOf(clouds)).includes(`clobi_units_handed_back_total{pool="${pool}",why="revoked"} 1`),
+    );
     const job = await cluster.submit({ command: ['true'], placement: { require: { pools: [pool] } } });
     assert.equal((await cluster.over(job)).counts.succeeded, 1, 'the agent works on');
     await waitFor('the queue is empty', async () => (await queue.depth()) === 0);
@@ -135,3 +137,9 @@ const agentOf = (
     const { agents } = await cluster.get<{ agents: AgentView[] }>('/v1/agents');
     return agents.find((agent) => agent.agent === `at-${pool}` && is(agent));
   });
+
+async function metricsOf({ cluster }: ThreeClouds): Promise<string> {
+  const { url } = (await cluster.endpoint()) ?? { url: '' };
+  const token = (await readFile(join(cluster.home, 'coordinator', 'token'), 'utf8')).trim();
+  return (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
+}

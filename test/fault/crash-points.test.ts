@@ -30,6 +30,7 @@ const COORDINATOR_POINTS = [
   'verdict.before-put',
   'verdict.after-put',
   'verdict.after-mark',
+  'over.after-put',
 ];
 const AGENT_POINTS = [
   'take.after-receive',

@@ -65,11 +65,9 @@ export class Cluster {
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  async startCoordinator(env: Record<string, string> = {}): Promise<Process> {
-    this.coordinator = new Process(['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0'], {
-      ...this.env,
-      ...env,
-    });
+  async startCoordinator(env: Record<string, string> = {}, options: string[] = []): Promise<Process> {
+    const args = ['coordinator', 'start', '--home', this.home, '--listen', '127.0.0.1:0', ...options];
+    this.coordinator = new Process(args, { ...this.env, ...env });
     await this.reachable(this.coordinator);
     return this.coordinator;
   }

@@ -193,7 +193,7 @@ export const JOB_COMMANDS: readonly CommandEntry[] = [
     arguments: JOBS,
     summary: 'Try at once what could not be put where outputs.to says, or give it up',
     details:
-      'Files that cannot be published are tried again by themselves, after 1 s, 2 s, … 5 min, for ever; retention waits for them. What is given up stays with Clobi until its retention is over; tasks that end later are published as ever.',
+      'Files that cannot be published are tried again by themselves, after 1 s, 2 s, … 5 min, for ever; retention waits for them. What is given up stays with Clobi until its retention is over; a file that is on its way may still arrive; tasks that end later are published as ever.',
     options: [{ flags: '--give-up', help: 'do not publish what is not there yet' }],
     examples: [
       ['job publish last', 'after a missing permission was given'],

@@ -18,9 +18,9 @@ export async function run(
 }
 
 function describe({ job, to, tasks, giveUp }: PublishReply): string {
-  if (tasks === 0) return `nothing waits to be put to ${to}.`;
+  if (tasks === 0) return `nothing waits to be put to ${to} any more.`;
   const what = `the outputs of ${plural(tasks, 'task')}`;
   return giveUp
-    ? `${what} are put to ${to} no more. "clobi outputs ${job} --to DIR" brings them.`
+    ? `${what} are put to ${to} no more; a file that is on its way may still arrive. "clobi outputs ${job} --to DIR" brings all.`
     : `${what} are put to ${to} now. "clobi job show ${job}" tells how many are there.`;
 }

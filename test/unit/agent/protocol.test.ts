@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { overKey, segmentKey, specKey } from '../../../shared/wire/keys.ts';
+import { segmentKey, specKey } from '../../../shared/wire/keys.ts';
 import { Rig } from './rig.ts';
 import { sealed, specWith, unitOf } from './units.ts';
 
@@ -220,36 +220,6 @@ describe('messages that are no units', () => {
     await rig.until('outcome');
     await rig.heard();
     assert.equal(rig.all('rejected').length, 20);
-  });
-});
-
-describe('units of a job that is marked as over', () => {
-  it('are rejected and deleted, while those of other jobs are run', async () => {
-    await using rig = await Rig.create();
-    const over = unitOf(2);
-    await rig.store.put(overKey(over.job), '{"endedAt":1}');
-    rig.start();
-    const open = unitOf(1);
-    await rig.send(over, open);
-    const [rejected] = await rig.until('rejected');
-    assert.equal(rejected?.why, `its job ${over.job} is over`);
-    await rig.when('both messages are deleted', () => rig.deletes() === 2);
-    assert.deepEqual(rig.begun, [`${open.unit}/0`]);
-    await rig.when('nothing is claimed any more', () => rig.claims()?.length === 0);
-    // Another copy of it: now this agent has met the unit, and would hand it back while its job is open.
-    await rig.send(over);
-    await rig.until('rejected', 2);
-    assert.equal(rig.all('returned').length, 0);
-  });
-
-  it('are as good as any while the store cannot be asked', async () => {
-    await using rig = (await Rig.create()).start();
-    rig.failures.head = 1;
-    const unit = unitOf(1);
-    await rig.send(unit);
-    await rig.until('outcome');
-    assert.deepEqual(rig.begun, [`${unit.unit}/0`]);
-    assert.equal(rig.failures.head, 0);
   });
 });
 

@@ -46,7 +46,7 @@ export class Rig {
   autoEnd = true;
   output = '';
   /** So many of the next calls fail. */
-  readonly failures = { put: 0, send: 0, done: 0, slot: 0, get: 0, head: 0 };
+  readonly failures = { put: 0, send: 0, done: 0, slot: 0, get: 0 };
   slotsStarted = 0;
   receives = 0;
   /** Event batches that the agent has sent. */
@@ -99,7 +99,7 @@ export class Rig {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    Object.assign(this.failures, { put: 0, send: 0, done: 0, slot: 0, get: 0, head: 0 });
+    Object.assign(this.failures, { put: 0, send: 0, done: 0, slot: 0, get: 0 });
     this.leave();
     await this.finished;
     this.#listening.abort();

@@ -2,7 +2,7 @@ import type { Delivery, ObjectStore, Queue } from '../../../shared/providers/por
 import { eventBatchSchema } from '../../../shared/wire/event.ts';
 
 /** What may be made to fail. */
-export type Failing = 'put' | 'send' | 'done' | 'slot' | 'get' | 'head';
+export type Failing = 'put' | 'send' | 'done' | 'slot' | 'get';
 
 /** Sees what an agent does to the outside, in order, and may make it fail. */
 export interface Watch {
@@ -76,10 +76,7 @@ export function watchStore(store: ObjectStore, watch: Watch): ObjectStore {
       if (!key.startsWith('control/')) watch.fail('get');
       return store.get(key, options);
     },
-    head: async (key) => {
-      watch.fail('head');
-      return store.head(key);
-    },
+    head: (key) => store.head(key),
     list: (prefix, after) => store.list(prefix, after),
     remove: (names) => store.remove(names),
     presign: async () => undefined,

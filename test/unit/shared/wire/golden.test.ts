@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { z } from 'zod';
 import { controlSchema } from '../../../../shared/wire/control.ts';
 import { eventBatchSchema, outcomeSchema } from '../../../../shared/wire/event.ts';
+import { overMarkSchema } from '../../../../shared/wire/over-mark.ts';
 import { unseal, verifierOf } from '../../../../shared/wire/signature.ts';
 import { MAX_UNIT_BYTES, UNIT_VERSION, unitBodySchema } from '../../../../shared/wire/unit.ts';
 import { verdictSchema } from '../../../../shared/wire/verdict.ts';
@@ -47,6 +48,10 @@ for (const version of readdirSync(GOLDEN)) {
 
     it('the control document is read', () => {
       assert.equal(reads(controlSchema, text('control.json')).revokes.length, 2);
+    });
+
+    it('marks of finished jobs are read', () => {
+      assert.equal(reads(overMarkSchema, text('over.json')).epoch, 1);
     });
 
     it('verdicts are read', () => {
