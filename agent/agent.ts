@@ -100,7 +100,7 @@ export class Agent {
       held,
       slots,
       specs: new SpecSource(store),
-      overJobs: new OverJobs(store, log),
+      overJobs: new OverJobs({ store, clock, log }),
       control,
       work,
       report,

@@ -7,16 +7,20 @@ import type { UnitBody } from '../../../shared/wire/unit.ts';
 import { Rig } from './rig.ts';
 import { unitOf } from './units.ts';
 
+/** Not issued just now: what is may begin without a look at the mark. */
+const aged = (tasks: number, change: Partial<UnitBody> = {}): UnitBody =>
+  unitOf(tasks, { issuedAt: Date.now() - 60_000, ...change });
+
 describe('units of a job that is marked as over', () => {
   const mark = (rig: Rig, unit: UnitBody, epoch: number) =>
     rig.store.put(overKey(unit.job), JSON.stringify({ v: 1, epoch, endedAt: 1 } satisfies OverMark));
 
   it('are rejected and deleted, while those of other jobs are run', async () => {
     await using rig = await Rig.create();
-    const over = unitOf(2);
+    const over = aged(2);
     await mark(rig, over, 1);
     rig.start();
-    const open = unitOf(1);
+    const open = aged(1);
     await rig.send(over, open);
     const [rejected] = await rig.until('rejected');
     assert.equal(rejected?.why, `its job ${over.job} is over`);
@@ -27,7 +31,7 @@ describe('units of a job that is marked as over', () => {
 
   it('are run when they were dispatched in a later epoch than the mark knows', async () => {
     await using rig = await Rig.create();
-    const again = unitOf(1, { unit: newUnitId(2) });
+    const again = aged(1, { unit: newUnitId(2) });
     await mark(rig, again, 1);
     rig.start();
     await rig.send(again);
@@ -41,7 +45,7 @@ describe('units of a job that is marked as over', () => {
   ] as const)
     it(`are as good as any while ${what}`, async () => {
       await using rig = (await Rig.create()).start();
-      const unit = unitOf(1);
+      const unit = aged(1);
       await spoil(rig, unit);
       await rig.send(unit);
       await rig.until('outcome');
@@ -51,7 +55,7 @@ describe('units of a job that is marked as over', () => {
 
   it('that nobody wants any more go back as ever, and leave room to tell of real nonsense', async () => {
     await using rig = await Rig.create();
-    const cancelled = Array.from({ length: 30 }, () => unitOf(1));
+    const cancelled = Array.from({ length: 30 }, () => aged(1));
     for (const unit of cancelled) await mark(rig, unit, 1);
     const notAfter = Date.now() + 3_600_000;
     await rig.control({ revokes: cancelled.map(({ unit }) => ({ unit, tasks: null, notAfter })) });
@@ -60,6 +64,16 @@ describe('units of a job that is marked as over', () => {
     await rig.until('returned', 30);
     assert.equal((await rig.until('rejected')).length, 1);
     assert.deepEqual(rig.begun, []);
+  });
+
+  it('are not looked for when they were issued just now', async () => {
+    await using rig = await Rig.create();
+    const fresh = unitOf(1);
+    await mark(rig, fresh, 1);
+    rig.start();
+    await rig.send(fresh);
+    await rig.until('outcome');
+    assert.deepEqual(rig.begun, [`${fresh.unit}/0`]);
   });
 
   it('are waited for neither long nor by an agent that is to leave, when the store does not answer', async (t) => {
@@ -74,12 +88,12 @@ describe('units of a job that is marked as over', () => {
     };
     t.after(() => (store.get = get));
     rig.start();
-    const unit = unitOf(1);
+    const unit = aged(1);
     await rig.send(unit);
     await rig.until('outcome');
     assert.deepEqual(rig.begun, [`${unit.unit}/0`], 'taken for open after a while');
 
-    await rig.send(unitOf(1));
+    await rig.send(aged(1));
     await rig.when('it asks again', () => asked === 2);
     rig.leave();
     await rig.finished;
